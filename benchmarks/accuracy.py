@@ -1,0 +1,87 @@
+"""
+What the shipped models reach on every evaluation set; with --write the figures go into their cards.
+
+In:  eval/*_dev.jsonl.   Out: a table, a row a model and set, with and without the feasible-originals constraint.
+
+    python benchmarks/accuracy.py [--write]
+
+`kotox_dev` holds kinds of hiding that change the length and that the models are not made for; its rows are kept apart:
+what is measured there is the character error rate against leaving the text as it is.
+"""
+
+import datetime
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hanpuri.compact.model_files import ModelFiles
+from hanpuri.compact.runtime import Restorer
+from hanpuri.evaluation.evaluate import Scores, evaluate, read_pairs
+from hanpuri.evaluation.metrics import cer
+
+SETS = ("reviews_gold", "prose_gold", "reviews_silver")
+FOLDER = Path("eval")
+
+
+def measure(model: str, name: str, feasible: str | None = None) -> Scores:
+    """Score one model on one set with two threads."""
+    restorer = Restorer(model, threads=2, feasible=feasible)
+
+    def restore(texts: Sequence[str]) -> list[str]:
+        return [one.text for one in restorer.restore_stream(texts)]
+
+    return evaluate(restore, read_pairs(FOLDER / f"{name}_dev.jsonl"), model)
+
+
+def measure_kotox(model: str) -> dict[str, float]:
+    """The character error rate on all of kotox_dev: as it is, and restored."""
+    pairs = read_pairs(FOLDER / "kotox_dev.jsonl")
+    noisy, clean = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    restored = [one.text for one in Restorer(model, threads=2).restore_stream(noisy)]
+    return {"as it is": round(cer(noisy, clean), 4), "restored": round(cer(restored, clean), 4)}
+
+
+def write_card(files: ModelFiles, scores: dict[str, Scores], kotox: dict[str, float]) -> None:
+    """Put the figures into the model's card.json."""
+    card = {
+        **files.card,
+        "char_accuracy": {name: round(one.char_accuracy, 4) for name, one in scores.items()},
+        "char_f1": {name: round(one.char_f1, 4) for name, one in scores.items()},
+        "exact_match": {name: round(one.exact_match, 4) for name, one in scores.items()},
+        "cer": {name: round(one.cer, 4) for name, one in scores.items()},
+        "unchanged_clean": {name: round(one.unchanged_clean, 5) for name, one in scores.items()},
+        "kotox_cer": kotox,
+        "measured": {
+            "command": "python benchmarks/accuracy.py --write",
+            "date": datetime.date.today().isoformat(),
+            "machine": f"{platform.machine()}, 2 threads",
+        },
+    }
+    path = files.folder / "card.json"
+    path.write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def main(write: bool) -> None:
+    """Print the table, and write the cards if told so."""
+    columns = ("set", 15), ("rows", 5), ("char_acc", 9), ("char_f1", 8), ("exact", 7), ("cer", 7), ("clean", 8)
+    print("model  ", *(f"{name:>{width}}" for name, width in columns), " feasible")
+    for files in ModelFiles.shipped():
+        scores = {}
+        for name in SETS:
+            one = scores[name] = measure(files.name, name)
+            held = measure(files.name, name, feasible="airbnb").char_accuracy
+            print(
+                f"{files.name:<7} {name:>15} {one.rows:>5} {one.char_accuracy:>9.4f} {one.char_f1:>8.4f}"
+                f" {one.exact_match:>7.4f} {one.cer:>7.4f} {one.unchanged_clean:>8.5f} {held:>9.4f}",
+                flush=True,
+            )
+        kotox = measure_kotox(files.name)
+        print(f"{files.name:<7} kotox cer       {kotox}", flush=True)
+        if write:
+            write_card(files, scores, kotox)
+
+
+if __name__ == "__main__":
+    main("--write" in sys.argv)

@@ -1,0 +1,265 @@
+"""
+Fills the tables of the READMEs, the model cards and the docs, so that no figure in them is typed by hand.
+
+In:  each model's card.json, checksums and recipe; the noise rules; the recipe's fields.
+Out: what stands between `<!-- scores:begin -->` and `<!-- scores:end -->` and between other such marks, written anew.
+
+    python benchmarks/write_tables.py [--check]
+
+With --check nothing is written; the exit code is 1 if a file is stale, and each such file is named.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+from pydantic import BaseModel
+
+from hanpuri.compact.model_files import NEEDED, ModelFiles
+from hanpuri.compact.settings import CompactRecipe
+from hanpuri.compact.vocabulary import Vocabulary
+from hanpuri.noise.rules import RULES
+from hanpuri.recipe import read_recipe
+from hanpuri.runs import sha256_of
+
+REPOSITORY = Path(__file__).parents[1]
+RECIPES = REPOSITORY / "hanpuri" / "recipes"
+SETS = ("reviews_gold", "prose_gold", "reviews_silver")
+# A block has four matrices around attention and a feed-forward layer of four times the width.
+MATRICES_IN_BLOCK = 12
+UNKNOWN = "–"
+
+
+class Published(NamedTuple):
+    """What others reported: hidden test in character F1; rank 7's output was also scored by us, on the silver rows."""
+
+    english: str
+    korean: str
+    parameters: str
+    hidden_f1: str
+    silver_accuracy: str = UNKNOWN
+
+
+PUBLISHED = (
+    Published("best seen on the public board", "공개 리더보드 최고점", UNKNOWN, "0.969"),
+    Published("award-winning BiLSTM syllable tagger", "수상작: BiLSTM 음절 태거", "25M", "≈ 0.96"),
+    Published("rank 7's published output", "7위의 공개 출력", UNKNOWN, UNKNOWN, "0.938"),
+    Published("statistics + Viterbi", "통계 + 비터비", UNKNOWN, "0.945"),
+    Published("gemma-ko-7b, QLoRA, augmentation (rank 22)", "gemma-ko-7b, QLoRA, 증강 (22위)", "7B", "0.852"),
+    Published("Llama-3.1-8B, QLoRA + DPO (rank 25)", "Llama-3.1-8B, QLoRA + DPO (25위)", "8B", "0.833"),
+    Published("gemma-ko-7b, LoRA", "gemma-ko-7b, LoRA", "7B", "0.675"),
+)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], num_left: int = 1) -> str:
+    """
+    Lay out a Markdown table; the first `num_left` columns are text, the others numbers.
+
+    >>> print(table(["model", "size"], [["base", "23 MB"]]))
+    | model | size |
+    |---|---:|
+    | base | 23 MB |
+    """
+    rule = "|" + "".join("---|" if column < num_left else "---:|" for column in range(len(head)))
+    return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def figure(card: dict[str, Any], *keys: str, form: str = ".4f") -> str:
+    """
+    Look a figure up in a card, and show it; what is not measured yet is a dash.
+
+    >>> figure({"cer": {"prose_gold": 0.02}}, "cer", "prose_gold"), figure({}, "chars_per_second")
+    ('0.0200', '–')
+    """
+    value: Any = card
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return UNKNOWN if value is None else format(value, form)
+
+
+def count_parameters(files: ModelFiles) -> int:
+    """Count a shipped model's parameters from its recipe's shape and its vocabulary."""
+    recipe = read_recipe(RECIPES / f"{files.name}.yaml", {"compact": CompactRecipe})
+    assert isinstance(recipe, CompactRecipe)
+    vocabulary = Vocabulary.load(files.vocabulary)
+    width, num_layers = recipe.network.width, recipe.network.num_layers
+    embeddings, head = vocabulary.offsets[-1] * width, (width + 1) * vocabulary.num_labels
+    return embeddings + num_layers * MATRICES_IN_BLOCK * width**2 + head
+
+
+def megabytes(num_bytes: int) -> str:
+    """Show a size."""
+    return f"{num_bytes / 1e6:.1f} MB"
+
+
+def models() -> list[ModelFiles]:
+    """List the shipped models, the default one first."""
+    return sorted(ModelFiles.shipped(), key=lambda files: -files.num_bytes)
+
+
+def memory_of(card: dict[str, Any]) -> str:
+    """Show the peak memory of a card."""
+    value = figure(card, "peak_memory_mib", form=".0f")
+    return value if value == UNKNOWN else f"{value} MiB"
+
+
+def scores(head: Sequence[str]) -> str:
+    """Make the table of models: size, memory, speed, accuracy on each set."""
+    rows = []
+    for files in models():
+        card = files.card
+        speed = figure(card, "chars_per_second", form=",.0f")
+        accuracy = [figure(card, "char_accuracy", name) for name in SETS]
+        clean = figure(card, "unchanged_clean", "reviews_gold")
+        size = f"{count_parameters(files) / 1e6:.1f}M", megabytes(files.num_bytes)
+        rows.append([f"`{files.name}`", *size, memory_of(card), speed, *accuracy, clean])
+    return table(head, rows)
+
+
+def published(head: Sequence[str], korean: bool) -> str:
+    """Make the table of published results, ours beside them."""
+    rows = []
+    for other in PUBLISHED:
+        name = other.korean if korean else other.english
+        rows.append([name, other.parameters, other.hidden_f1, UNKNOWN, other.silver_accuracy, UNKNOWN])
+    for files in models():
+        card, size = files.card, f"{count_parameters(files) / 1e6:.1f}M"
+        ours = [figure(card, "char_f1", "reviews_silver"), figure(card, "char_accuracy", "reviews_silver")]
+        rows.append([f"hanpuri `{files.name}`", size, UNKNOWN, *ours, figure(card, "char_f1", "reviews_gold")])
+    return table(head, rows)
+
+
+def card_scores(files: ModelFiles) -> str:
+    """Make the table of a model card: every score on every set, then what was measured how."""
+    card = files.card
+    names = "char_accuracy", "char_f1", "exact_match", "cer", "unchanged_clean"
+    forms = {"unchanged_clean": ".5f"}
+    rows = [[f"`{name}`", *(figure(card, name, one, form=forms.get(name, ".4f")) for one in SETS)] for name in names]
+    before, after = figure(card, "kotox_cer", "as it is"), figure(card, "kotox_cer", "restored")
+    speed, measured = figure(card, "chars_per_second", form=",.0f"), card.get("measured", {})
+    lines = [
+        table(["", *(f"`{name}_dev`" for name in SETS)], rows),
+        "",
+        f"`kotox_dev`: character error rate {before} as it is, {after} restored.",
+        f"Speed on 2 CPU cores, start-up counted: {speed} characters/s; peak memory {memory_of(card)}.",
+        f"Measured {measured.get('date', UNKNOWN)} by `{measured.get('command', UNKNOWN)}`.",
+    ]
+    return "\n".join(lines)
+
+
+def card_files(files: ModelFiles) -> str:
+    """Make the table of a model's files and their checksums."""
+    rows = [
+        [f"`{name}`", f"{(files.folder / name).stat().st_size:,}", f"`{sha256_of(files.folder / name)}`"]
+        for name in NEEDED
+    ]
+    return table(["file", "bytes", "SHA-256"], rows) + f"\n\n{count_parameters(files):,} parameters."
+
+
+def rules() -> str:
+    """Make the table of noise rules."""
+    rows = [[rule.name, rule.family, rule.what, f"{rule.clean} → {rule.noisy}"] for rule in RULES]
+    return table(["rule", "family", "what it does", "example"], rows, num_left=4)
+
+
+def keys() -> str:
+    """Make the table of a recipe's keys."""
+    rows = [[f"`{key}`", default, what] for key, default, what in _fields(CompactRecipe, "")]
+    return table(["key", "default", "what it says"], rows, num_left=3)
+
+
+def _fields(settings: type[BaseModel], section: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in settings.model_fields.items():
+        inner, several = _section_in(field.annotation)
+        if field.description:
+            yield section + name, _default(field), field.description
+        elif inner is None:
+            yield section + name, _default(field), "`compact`"
+        if inner is not None:
+            yield from _fields(inner, f"{section}{name}{'[]' if several else ''}.")
+
+
+def _section_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """Find the settings class in a field's type, and whether the field holds several of it."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    for inner in get_args(annotation):
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return inner, True
+    return None, False
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = list(field.default) if isinstance(field.default, tuple) else field.default
+    return "" if value is None or value == [] else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+Table = Callable[[], str]
+SCORES_ENGLISH = ("model", "parameters", "on disk", "memory", "characters/s", "gold", "prose", "silver", "clean kept")
+SCORES_KOREAN = ("모델", "매개변수", "용량", "메모리", "초당 글자", "gold", "prose", "silver", "원문 보존")
+PUBLISHED_ENGLISH = ("system", "parameters", "hidden test, F1", "silver, F1", "silver, accuracy", "gold, F1")
+PUBLISHED_KOREAN = ("시스템", "매개변수", "비공개 평가, F1", "silver, F1", "silver, 정확도", "gold, F1")
+
+
+def all_tables() -> dict[Path, dict[str, Table]]:
+    """Say which table stands between which marks of which file."""
+    found: dict[Path, dict[str, Table]] = {
+        REPOSITORY / "README.md": {
+            "scores": lambda: scores(SCORES_ENGLISH),
+            "published": lambda: published(PUBLISHED_ENGLISH, korean=False),
+        },
+        REPOSITORY / "README.ko.md": {
+            "scores": lambda: scores(SCORES_KOREAN),
+            "published": lambda: published(PUBLISHED_KOREAN, korean=True),
+        },
+        REPOSITORY / "docs" / "noise.md": {"rules": rules},
+        REPOSITORY / "docs" / "training.md": {"keys": keys},
+    }
+    for files in models():
+        found[files.folder / "README.md"] = {
+            "scores": lambda files=files: card_scores(files),  # type: ignore[misc]
+            "files": lambda files=files: card_files(files),  # type: ignore[misc]
+        }
+    return found
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """
+    Put `content` between the marks called `name`.
+
+    >>> fill("a\\n<!-- x:begin -->\\nold\\n<!-- x:end -->\\nb", "x", "new")
+    'a\\n<!-- x:begin -->\\nnew\\n<!-- x:end -->\\nb'
+
+    Raises:
+        ValueError: if the text has no such marks.
+    """
+    begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+    before, has_begin, rest = text.partition(begin)
+    _, has_end, after = rest.partition(end)
+    if not has_begin or not has_end:
+        raise ValueError(f"found no marks {begin.strip()} and {end}")
+    return f"{before}{begin}{content}\n{end}{after}"
+
+
+def main(check: bool) -> int:
+    """Write every table, or name the files whose tables are stale."""
+    stale = []
+    for path, tables in all_tables().items():
+        old = new = path.read_text(encoding="utf-8")
+        for name, make in tables.items():
+            new = fill(new, name, make())
+        if new != old:
+            stale.append(path)
+            if not check:
+                path.write_text(new, encoding="utf-8")
+    told = "stale; run python benchmarks/write_tables.py" if check else "written"
+    for path in stale:
+        print(f"{path.relative_to(REPOSITORY)}: {told}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv))

@@ -1,0 +1,6 @@
+"""`python -m hanpuri` is `hanpuri`."""
+
+from hanpuri.cli import main
+
+if __name__ == "__main__":
+    main()

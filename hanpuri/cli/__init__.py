@@ -1,0 +1,50 @@
+"""
+The command line: one verb a command, each of which parses, calls the road and prints.
+
+In:  `hanpuri restore "확잠실읾 념뭄 잙앙욤"`.   Out: 화장실이 너무 작아요
+
+Exit codes: 0 done; 1 a fault of hanpuri itself; 2 a fault in what was given, said in one line with the mend;
+130 stopped by ctrl-C. Results go to standard output, everything else to standard error.
+"""
+
+import sys
+
+from hanpuri.errors import HanpuriError
+
+__all__ = ["main"]
+
+EXIT_FAULT_GIVEN, EXIT_STOPPED = 2, 130
+
+
+def main() -> None:
+    """Run the command line and turn what was raised on purpose into one line and an exit code."""
+    import typer
+
+    from hanpuri.cli.app import app
+
+    try:
+        # Not standalone: Typer would draw a box around each fault.
+        sys.exit(app(standalone_mode=False, prog_name="hanpuri"))
+    except HanpuriError as error:
+        _fail(str(error), EXIT_FAULT_GIVEN)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("stopped", EXIT_STOPPED)
+    except Exception as error:
+        _fail_of_usage(error)
+
+
+def _fail_of_usage(error: Exception) -> None:
+    """Say a wrong option in one line; what is no fault of usage is raised again."""
+    context = getattr(error, "ctx", None)
+    if context is None or not hasattr(error, "format_message"):
+        raise error
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(context.get_help(), file=sys.stderr)
+        sys.exit(EXIT_FAULT_GIVEN)
+    message = " ".join(error.format_message().split()).rstrip(".")
+    _fail(f"{message}; see {context.command_path} --help", EXIT_FAULT_GIVEN)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"hanpuri: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,141 @@
+"""The commands and their options; what they do lies in the rooms that they call."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hanpuri import __version__
+from hanpuri.cli import doctor as doctor_report
+from hanpuri.cli import learning, models_table, scoring, texts
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Restore obfuscated Korean, and train the models that do it.",
+)
+
+Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Texts; else --file, else stdin.")]
+File = Annotated[str | None, typer.Option(help="Text, CSV, TSV, JSONL or Parquet, also .gz and .xz; - is stdin.")]
+Out = Annotated[str | None, typer.Option(help="Write here (beside it first, then renamed) and not to stdout.")]
+FieldName = Annotated[str | None, typer.Option("--field", "--column", help="The field or column that holds the text.")]
+Encoding = Annotated[str, typer.Option(help="Encoding of the input, such as cp949.")]
+Format = Annotated[str | None, typer.Option(help="text, csv, tsv, jsonl or parquet, if the name does not say it.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, to stdout.")]
+Model = Annotated[str, typer.Option(help="base, small, or the folder of a trained model.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; all that may be used, if not given.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"hanpuri {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Restore obfuscated Korean, and train the models that do it."""
+
+
+@app.command(epilog=texts.RESTORE_EXAMPLES)
+def restore(
+    text: Texts = None,
+    file: File = None,
+    out: Out = None,
+    field: FieldName = None,
+    into: Annotated[
+        str, typer.Option(help="Field or column for the result; an existing one is replaced.")
+    ] = "restored",
+    encoding: Encoding = "utf-8",
+    format: Format = None,
+    model: Model = "base",
+    threads: Threads = None,
+    feasible: Annotated[
+        str | None, typer.Option(help="Take only syllables that this profile's noise can have come from: airbnb, hand.")
+    ] = None,
+    show: Annotated[str | None, typer.Option(help="edits or confidence: a view for people, before and after.")] = None,
+    json: Json = False,
+    each_line: Annotated[bool, typer.Option("--each-line", help="Answer every line at once, for live pipes.")] = False,
+) -> None:
+    """Make obfuscated Korean readable; length, spacing and all but 가–힣 stay as they are."""
+    given = texts.Given(tuple(text or ()), file, out, field, into, encoding, format, each_line)
+    texts.restore(given, model=model, threads=threads, feasible=feasible, show=show, as_json=json)
+
+
+@app.command(epilog=texts.OBFUSCATE_EXAMPLES)
+def obfuscate(
+    text: Texts = None,
+    file: File = None,
+    out: Out = None,
+    field: FieldName = None,
+    into: Annotated[str, typer.Option(help="Field or column for the result; an existing one is replaced.")] = "noisy",
+    encoding: Encoding = "utf-8",
+    format: Format = None,
+    profile: Annotated[
+        str, typer.Option(help="airbnb, the web generator, or hand, the wider manner of people.")
+    ] = "airbnb",
+    liaison: Annotated[float, typer.Option(min=0, max=1, help="Slider 1: tails that move on.")] = 0.5,
+    doubling: Annotated[float, typer.Option(min=0, max=1, help="Slider 2: leads copied as tails.")] = 0.5,
+    change: Annotated[float, typer.Option(min=0, max=1, help="Slider 3: letters that change.")] = 0.5,
+    tail_insertion: Annotated[float, typer.Option(min=0, max=1, help="Slider 4: tails put in.")] = 0.5,
+    strength: Annotated[float, typer.Option(min=0, max=1, help="Share of syllables that may change at all.")] = 1.0,
+    any_syllable: Annotated[bool, typer.Option("--any-syllable", help="Not only syllables of KS X 1001.")] = False,
+    seed: Annotated[int, typer.Option(help="Which of the many noisy forms.")] = 0,
+    json: Json = False,
+) -> None:
+    """Make Korean unreadable for machines, as guests do in their reviews."""
+    given = texts.Given(tuple(text or ()), file, out, field, into, encoding, format, each_line=False)
+    sliders = {"liaison": liaison, "doubling": doubling, "change": change, "tail_insertion": tail_insertion}
+    settings: dict[str, Any] = {"profile": profile, "strength": strength, "ks_x_1001": not any_syllable}
+    texts.obfuscate(given, seed=seed, sliders=sliders, settings=settings, as_json=json)
+
+
+@app.command(epilog=scoring.EXAMPLES)
+def evaluate(
+    files: Annotated[list[Path], typer.Argument(metavar="PAIRS...", help="Files with the fields noisy and clean.")],
+    model: Model = "base",
+    threads: Threads = None,
+    feasible: Annotated[str | None, typer.Option(help="As in `hanpuri restore`.")] = None,
+    encoding: Encoding = "utf-8",
+    json: Json = False,
+) -> None:
+    """Score a model on files of noisy/clean pairs."""
+    scoring.evaluate(files, model=model, threads=threads, feasible=feasible, encoding=encoding, as_json=json)
+
+
+@app.command(epilog=learning.TRAIN_EXAMPLES)
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one: base, small.")],
+    set: Annotated[list[str] | None, typer.Option(help="Override a key, such as training.steps=100.")] = None,
+    runs: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("runs"),
+    stop_after: Annotated[float, typer.Option(min=0, help="Save and stop after so many seconds.")] = float("inf"),
+    device: Annotated[str | None, typer.Option(help="cuda or cpu; a GPU if there is one.")] = None,
+    json: Json = False,
+) -> None:
+    """Train what a recipe describes; the same command goes on with a run that was stopped."""
+    learning.train(recipe, tuple(set or ()), runs, stop_after=stop_after, device=device, as_json=json)
+
+
+@app.command(epilog=learning.EXPORT_EXAMPLES)
+def export(run: Annotated[Path, typer.Argument(help="The folder of a run that has trained.")]) -> None:
+    """Make a run's quantised model again from its weights."""
+    learning.export(run)
+
+
+@app.command()
+def models(json: Json = False) -> None:
+    """List the shipped models: size, speed, accuracy."""
+    models_table.show(as_json=json)
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Look at this installation: versions, processors, models, one restored sentence."""
+    doctor_report.show(as_json=json)

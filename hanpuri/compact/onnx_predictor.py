@@ -1,0 +1,65 @@
+"""
+The quantised ONNX file as a predictor, on the CPU: all that restoring needs at run time.
+
+In:  features (B, T, 6).   Out: labels (B, T) and their probabilities, or the scores of all labels.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from hanpuri.compact.model_files import ModelFiles
+from hanpuri.compact.runtime import Confidences, Features
+from hanpuri.compact.vocabulary import Vocabulary
+from hanpuri.errors import ModelError
+from hanpuri.hangul import Indices
+
+ERRORS_ONLY = 3
+
+
+class OnnxPredictor:
+    """An onnxruntime session that may be called from many threads; each call computes on the thread it comes from."""
+
+    # More items in a batch do not fit the processor's cache.
+    batch_items = 512
+
+    def __init__(self, network: bytes | str, vocabulary: Vocabulary) -> None:
+        options = onnxruntime.SessionOptions()
+        # Two batches on two threads are faster than one batch on both.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = ERRORS_ONLY
+        self.session: Any = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        self.vocabulary = vocabulary
+
+    @classmethod
+    def load(cls, files: ModelFiles) -> "OnnxPredictor":
+        """
+        Load a model's network and vocabulary.
+
+        Raises:
+            ModelError: if onnxruntime does not take the file.
+        """
+        try:
+            return cls(str(files.network), Vocabulary.load(files.vocabulary))
+        except Exception as error:  # onnxruntime has a class of its own for every cause
+            cause = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelError(
+                f"{files.network} cannot be loaded: {cause}", "install hanpuri again, or train the model again"
+            ) from error
+
+    def predict(self, features: Features) -> tuple[Indices, Confidences]:
+        """Take the most probable label of each item."""
+        labels, confidences = self.session.run(["labels", "confidences"], {"features": features})
+        return labels, confidences
+
+    def score(self, features: Features) -> Confidences:
+        """Give the scores of all labels, (B, T, num_labels)."""
+        scores: Confidences = self.session.run(["scores"], {"features": features})[0]
+        return np.array(scores)
+
+
+def count_usable_cpus() -> int:
+    """Count the processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -1,0 +1,28 @@
+"""The command line as a user has it: a process of its own, with bytes in and bytes out."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def hanpuri(tmp_path: Path) -> Callable[..., Outcome]:
+    """Run `hanpuri` in the test's folder."""
+
+    def run(*arguments: str, stdin: bytes = b"") -> Outcome:
+        command = [sys.executable, "-m", "hanpuri", *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, cwd=tmp_path, timeout=120, check=False)
+        return Outcome(done.returncode, done.stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8"))
+
+    return run
