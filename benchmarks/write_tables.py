@@ -173,7 +173,7 @@ def _fields(settings: type[BaseModel], section: str) -> Iterator[tuple[str, str,
     for name, field in settings.model_fields.items():
         inner, several = _section_in(field.annotation)
         if field.description:
-            yield section + name, _default(field), field.description
+            yield section + name, _default(field), field.description.replace("<", "&lt;")
         elif inner is None:
             yield section + name, _default(field), "`compact`"
         if inner is not None:

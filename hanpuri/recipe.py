@@ -131,7 +131,9 @@ def _nearest_key(settings: type[BaseModel], loc: Sequence[str | int]) -> str | N
         fields = [section.model_fields[part] for section in sections if part in section.model_fields]  # not: a number
         sections = [inner for field in fields for inner in _sections_in(field.annotation)] or sections
     here = {name: name for section in sections for name in section.model_fields}
-    elsewhere = {dotted.rpartition(".")[2]: dotted for dotted in _all_keys(settings)}
+    elsewhere: dict[str, str] = {}
+    for dotted in _all_keys(settings):
+        elsewhere.setdefault(dotted.rpartition(".")[2], dotted)
     for keys in (here, elsewhere):
         if near := difflib.get_close_matches(str(key), keys, n=1):
             return keys[near[0]]

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from hanpuri.cli.progress import watch_progress
 from hanpuri.cli.views import VIEWS, write_view
 from hanpuri.compact.runtime import Restoration, Restorer
+from hanpuri.data.formats import FORMATS
 from hanpuri.data.sinks import open_sink
 from hanpuri.data.sources import Source, open_source
 from hanpuri.errors import DataError
@@ -68,6 +69,8 @@ class Given:
         Raises:
             DataError: if there is no input, or two.
         """
+        if self.format is not None and self.format not in FORMATS:
+            raise DataError(f"--format is {self.format!r}", f"write one of {', '.join(FORMATS)}")
         if self.texts and (self.file or self.out):
             raise DataError("texts were given together with --file or --out", "give either texts or files")
         if self.texts:

@@ -132,7 +132,7 @@ def _read_lines(corpus: CorpusSettings) -> Iterator[str]:
         with opener(corpus.path, "rt", encoding="utf-8") as file:
             yield from file.read().removesuffix("\n").split("\n")
     except FileNotFoundError:
-        raise DataError(f"{corpus.path}: there is no such file", "correct the path in the recipe's data") from None
+        raise DataError(f"{corpus.path}: found no such file", "correct the path in the recipe's data") from None
     except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
         raise DataError(f"{corpus.path} cannot be read: {error}", "give a UTF-8 text file, plain or .xz") from None
 

@@ -23,7 +23,7 @@ class OnnxPredictor:
     """An onnxruntime session that may be called from many threads; each call computes on the thread it comes from."""
 
     # More items in a batch do not fit the processor's cache.
-    batch_items = 512
+    batch_items = 256
 
     def __init__(self, network: bytes | str, vocabulary: Vocabulary) -> None:
         options = onnxruntime.SessionOptions()
@@ -39,15 +39,25 @@ class OnnxPredictor:
         Load a model's network and vocabulary.
 
         Raises:
-            ModelError: if onnxruntime does not take the file.
+            ModelError: if one of the two cannot be read, or they are not of one model.
         """
+        path = files.vocabulary
         try:
-            return cls(str(files.network), Vocabulary.load(files.vocabulary))
+            vocabulary = Vocabulary.load(path)
+            path = files.network
+            predictor = cls(str(path), vocabulary)
         except Exception as error:  # onnxruntime has a class of its own for every cause
             cause = (str(error).splitlines() or [type(error).__name__])[0]
             raise ModelError(
-                f"{files.network} cannot be loaded: {cause}", "install hanpuri again, or train the model again"
+                f"{path} cannot be loaded: {cause}", "install hanpuri again, or train the model again"
             ) from error
+        num_labels = {one.name: one.shape for one in predictor.session.get_outputs()}["scores"][-1]
+        if num_labels != vocabulary.num_labels:
+            raise ModelError(
+                f"{files.vocabulary} has {vocabulary.num_labels} labels, {files.network.name} has {num_labels}",
+                "copy both files from the same model",
+            )
+        return predictor
 
     def predict(self, features: Features) -> tuple[Indices, Confidences]:
         """Take the most probable label of each item."""

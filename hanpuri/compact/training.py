@@ -76,11 +76,13 @@ def train(
         KeyboardInterrupt: at ctrl-C, once the step is done and saved; a second ctrl-C does not wait for that.
     """
     deadline = time.monotonic() + stop_after
-    files = [corpus.path for corpus in recipe.data] + [pairs.path for pairs in recipe.evaluation]
-    for path in files:
+    mends = dict.fromkeys((corpus.path for corpus in recipe.data), "correct the path in the recipe's data")
+    leave_out = "correct the path, or watch nothing (--set evaluation=[])"
+    mends |= dict.fromkeys((pairs.path for pairs in recipe.evaluation), leave_out)
+    for path, mend in mends.items():
         if not path.is_file():
-            raise DataError(f"{path}: there is no such file", "correct the path in the recipe")
-    run = Run.start(folder, recipe, files)
+            raise DataError(f"{path}: found no such file", mend)
+    run = Run.start(folder, recipe, mends)
     scores = _scores_if_finished(run, recipe)
     if scores is not None:
         return TrainingResult(folder, recipe.training.steps, True, scores)

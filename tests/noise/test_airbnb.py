@@ -24,7 +24,9 @@ NEGATIVE = [json.loads(line) for line in (CASES / "negative.jsonl").read_text(en
 
 REVIEW = "화장실이 너무 작고 물이 잘 안 빠져요. 그래도 값이 싸서 다시 올 것 같아요!"
 HANGUL = st.characters(min_codepoint=ord("가"), max_codepoint=ord("힣"))
-ANY_TEXT = st.text(st.characters() | HANGUL | st.sampled_from("ㅋㅏㄳ\u1100\u1161\u11a8\ud800\udfff👩‍❤️\u0301"), max_size=40)
+ANY_TEXT = st.text(
+    st.characters() | HANGUL | st.sampled_from("ㅋㅏㄳ\u1100\u1161\u11a8\ud800\udfff👩‍❤️\u0301"), max_size=40
+)
 SHARES = st.sampled_from([0.0, 0.1, 0.5, 1.0]) | st.floats(0, 1)
 SLIDERS = st.builds(Sliders, SHARES, SHARES, SHARES, SHARES)
 TABLES = st.sampled_from([AIRBNB, HAND])
@@ -36,7 +38,9 @@ SEEDS = st.integers(0, 1_000)
 
 @pytest.mark.parametrize("case", SYNTHETIC, ids=lambda case: case["clean"])
 def test_a_step_that_is_certain_has_one_result(case):
-    sliders = Sliders(liaison="liaison" in case["steps"], doubling="doubling" in case["steps"], change=0, tail_insertion=0)
+    sliders = Sliders(
+        liaison="liaison" in case["steps"], doubling="doubling" in case["steps"], change=0, tail_insertion=0
+    )
     for seed in range(3):
         assert generate(case["clean"], random.Random(seed), sliders) == case["noisy"], case["why"]
 
@@ -144,9 +148,7 @@ def test_what_changes_becomes_a_syllable_of_ks_x_1001(text, sliders, tables, see
 
 @given(ANY_TEXT, SLIDERS, TABLES, st.booleans(), SEEDS)
 def test_equal_random_numbers_make_equal_noise(text, sliders, tables, ks_x_1001, seed):
-    first, second = (
-        generate(text, random.Random(seed), sliders, ks_x_1001=ks_x_1001, tables=tables) for _ in range(2)
-    )
+    first, second = (generate(text, random.Random(seed), sliders, ks_x_1001=ks_x_1001, tables=tables) for _ in range(2))
     assert first == second
 
 

@@ -151,7 +151,11 @@ def test_by_hand_more_forms_are_made_of_a_word():
 
 
 def test_an_edit_says_where_what_and_into_what():
-    assert Obfuscation("너무 좋아요", "넘무 조하요").edits == (Edit(0, "너", "넘"), Edit(3, "좋", "조"), Edit(4, "아", "하"))
+    assert Obfuscation("너무 좋아요", "넘무 조하요").edits == (
+        Edit(0, "너", "넘"),
+        Edit(3, "좋", "조"),
+        Edit(4, "아", "하"),
+    )
 
 
 # --- wrong calls
