@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.runtime import Confidences, Features
+from hanpuri.compact.predictor import Confidences, Features
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.errors import ModelError
 from hanpuri.hangul import Indices

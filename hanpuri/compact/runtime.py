@@ -8,45 +8,25 @@ put back in its place. Every activation is quantised with fixed scales, so a row
 beside it: batch, threads and order change nothing.
 """
 
-import math
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.vocabulary import KEEP, Encoded, Vocabulary
+from hanpuri.compact.predictor import Confidences, Predictor
+from hanpuri.compact.vocabulary import KEEP, Encoded
+from hanpuri.compact.windows import Window, cut_windows, make_batches
 from hanpuri.hangul import Indices, code_points, from_code_points, syllable_mask
 from hanpuri.noise.channel import feasible_letters
 
-# Items of a window, and how many at each inner edge are left to the neighbouring window, which sees both sides of them.
-WINDOW = 384
-OVERLAP = 48
 # Rows that are encoded at a time: memory stays flat however long the input.
 CHUNK_CHARACTERS = 200_000
-
-Features = npt.NDArray[np.int32]
-Confidences = npt.NDArray[np.float32]
-
-
-class Predictor(Protocol):
-    """A network that labels: features (B, T, 6) ─► labels (B, T) and their probabilities (B, T)."""
-
-    vocabulary: Vocabulary
-    batch_items: int
-
-    def predict(self, features: Features) -> tuple[Indices, Confidences]:
-        """Take the most probable label of each item."""
-
-    def score(self, features: Features) -> Confidences:
-        """Give the scores of all labels, (B, T, num_labels)."""
 
 
 class Edit(NamedTuple):
@@ -82,45 +62,6 @@ class Restoration:
             for position, (noisy, restored, confidence) in enumerate(characters)
             if noisy != restored
         )
-
-
-class Window(NamedTuple):
-    """The items [start, end) of one text; of these, [keep_start, keep_end) are taken from it."""
-
-    text_number: int
-    start: int
-    end: int
-    keep_start: int
-    keep_end: int
-
-
-def cut_windows(text_number: int, num_items: int) -> Iterator[Window]:
-    """
-    Cut a text of `num_items` items into as few windows as can be, of one length; a short text is one window.
-
-    >>> [(window.start, window.end, window.keep_start, window.keep_end) for window in cut_windows(0, 700)]
-    [(0, 298, 0, 250), (202, 500, 250, 452), (402, 700, 452, 700)]
-    """
-    shared = 2 * OVERLAP
-    count = max(1, math.ceil((num_items - shared) / (WINDOW - shared)))
-    length = math.ceil((num_items + (count - 1) * shared) / count)
-    kept = 0
-    for number in range(count):
-        start = min(number * (length - shared), num_items - length)
-        keep_end = start + length - (OVERLAP if number < count - 1 else 0)
-        yield Window(text_number, start, start + length, kept, keep_end)
-        kept = keep_end
-
-
-def make_batches(windows: Iterable[Window], batch_items: int) -> Iterator[list[Window]]:
-    """Put windows of one length together, up to `batch_items` items; without padding there is nothing to mask."""
-    by_length: dict[int, list[Window]] = defaultdict(list)
-    for window in windows:
-        by_length[window.end - window.start].append(window)
-    for length, group in sorted(by_length.items()):
-        size = max(1, batch_items // length)
-        for first in range(0, len(group), size):
-            yield group[first : first + size]
 
 
 class Restorer:

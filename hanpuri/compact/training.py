@@ -22,13 +22,13 @@ from torch.nn import functional as F
 
 from hanpuri.compact.corpus import TextStream, read_corpora
 from hanpuri.compact.export import export_run
-from hanpuri.compact.inference import TorchPredictor
 from hanpuri.compact.model_files import SUMS
 from hanpuri.compact.network import NetworkShape, RestorerNetwork
 from hanpuri.compact.noising import NOT_LEARNT, Noiser
 from hanpuri.compact.optimizer import Optimizers
 from hanpuri.compact.runtime import Restoring
 from hanpuri.compact.settings import CompactRecipe, EvaluationSettings
+from hanpuri.compact.torch_predictor import TorchPredictor
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.compact.weights import save_network
 from hanpuri.data.sources import open_source

@@ -140,8 +140,8 @@ class LetterChannel:
     What became of every clean letter.
 
     Attributes:
-        probabilities: P(noisy letter | clean letter) as [clean, noisy] for each place: lead (19, 19), vowel (21, 21) and
-            tail (28, 28); a row of zeros for a letter that was never clean.
+        probabilities: P(noisy letter | clean letter) as [clean, noisy] for each place: lead (19, 19), vowel (21, 21)
+            and tail (28, 28); a row of zeros for a letter that was never clean.
         counts: how often each letter was clean, (19,), (21,) and (28,).
     """
 

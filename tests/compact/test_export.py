@@ -18,11 +18,11 @@ from hypothesis.extra import numpy as arrays
 from onnx import TensorProto, numpy_helper
 
 from hanpuri.compact.export import LARGEST_WEIGHT, LEVELS, choose_scale, export_run
-from hanpuri.compact.inference import TorchPredictor
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.onnx_predictor import OnnxPredictor
 from hanpuri.compact.runtime import Restorer
 from hanpuri.compact.settings import MAX_LENGTH
+from hanpuri.compact.torch_predictor import TorchPredictor
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.compact.weights import load_network
 from hanpuri.errors import ModelError

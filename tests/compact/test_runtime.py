@@ -17,7 +17,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hanpuri.compact.runtime import OVERLAP, WINDOW, Restoration, Restorer, Restoring, cut_windows, make_batches
+from hanpuri.compact.runtime import Restoration, Restorer, Restoring
+from hanpuri.compact.windows import OVERLAP, WINDOW, cut_windows, make_batches
 from hanpuri.hangul import is_syllable
 from hanpuri.noise.channel import feasible_originals
 

@@ -115,7 +115,7 @@ def random_texts(syllables: list[str], num_texts: int, length: int) -> list[str]
 @pytest.mark.parametrize("ks_x_1001", [True, False])
 @pytest.mark.parametrize("syllables", [KS_X_1001, ALL, [c for c in ALL if "아" <= c <= "잏"]], ids=["ks", "all", "ㅇ"])
 def test_liaison_and_doubling_are_those_of_the_readable_generator(generator, sliders, ks_x_1001, syllables):
-    clean = random_texts(syllables, 100, 50)
+    clean = random_texts(syllables, 40, 50)
     expected = [generate(text, random.Random(0), sliders, ks_x_1001=ks_x_1001) for text in clean]
     assert make_noise(generator, clean, sliders, ks_x_1001=ks_x_1001) == expected
     assert expected != clean or sliders.liaison == 0  # between leads ㅇ alone there is nothing to double
@@ -166,7 +166,7 @@ def two_channels(
 
 def written_texts() -> list[str]:
     """Written sentences without what is no syllable, cut to one length."""
-    return ["".join(filter(lambda c: "가" <= c <= "힣", text))[:28] for text in REVIEWS] * 100
+    return ["".join(filter(lambda c: "가" <= c <= "힣", text))[:28] for text in REVIEWS] * 80
 
 
 # Chance alone, at these sizes: 2 to 4 standard deviations, 0.01 to 0.025.

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from hanpuri.compact.network import RestorerNetwork
-from hanpuri.compact.runtime import Confidences, Features
+from hanpuri.compact.predictor import Confidences, Features
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.hangul import Indices
 

@@ -1,0 +1,54 @@
+"""
+Texts of any length ─► windows of a length that the network knows ─► batches.
+
+In:  the number of items of each text.   Out: windows that overlap, so that no item is judged at an edge; windows of one
+length make a batch, so that there is no padding.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+# Items of a window, and how many at each inner edge are left to the neighbouring window, which sees both sides of them.
+WINDOW = 384
+OVERLAP = 48
+
+
+class Window(NamedTuple):
+    """The items [start, end) of one text; of these, [keep_start, keep_end) are taken from it."""
+
+    text_number: int
+    start: int
+    end: int
+    keep_start: int
+    keep_end: int
+
+
+def cut_windows(text_number: int, num_items: int) -> Iterator[Window]:
+    """
+    Cut a text of `num_items` items into as few windows as can be, of one length; a short text is one window.
+
+    >>> [(window.start, window.end, window.keep_start, window.keep_end) for window in cut_windows(0, 700)]
+    [(0, 298, 0, 250), (202, 500, 250, 452), (402, 700, 452, 700)]
+    """
+    shared = 2 * OVERLAP
+    count = max(1, math.ceil((num_items - shared) / (WINDOW - shared)))
+    length = math.ceil((num_items + (count - 1) * shared) / count)
+    kept = 0
+    for number in range(count):
+        start = min(number * (length - shared), num_items - length)
+        keep_end = start + length - (OVERLAP if number < count - 1 else 0)
+        yield Window(text_number, start, start + length, kept, keep_end)
+        kept = keep_end
+
+
+def make_batches(windows: Iterable[Window], batch_items: int) -> Iterator[list[Window]]:
+    """Put windows of one length together, up to `batch_items` items; without padding there is nothing to mask."""
+    by_length: dict[int, list[Window]] = defaultdict(list)
+    for window in windows:
+        by_length[window.end - window.start].append(window)
+    for length, group in sorted(by_length.items()):
+        size = max(1, batch_items // length)
+        for first in range(0, len(group), size):
+            yield group[first : first + size]
