@@ -16,9 +16,9 @@ from hanpuri.hangul import LEADS, TAILS, VOWELS, ks_x_1001_mask
 from hanpuri.noise.airbnb import MAX_TRIES
 from hanpuri.noise.rules import ALPHABETS, ASPIRATES, LAX_TAILS, TAIL_SPLITS, LetterTables, Place
 
-# Liaison goes from left to right and looks at the lead that the pair before may just have moved in. Taken by all pairs at
-# once it needs a round for every pair that hangs on the one before: in KS X 1001 three at most, as in 갈왰옌아 → 가뢨예나,
-# because only 쏀 and 뢨 are there and lack their form without a tail.
+# Liaison goes from left to right and looks at the lead that the pair before may just have moved in. Taken by all pairs
+# at once, it needs a round for every pair that hangs on the one before: in KS X 1001 three at most, as in
+# 갈왰옌아 → 가뢨예나, because of what can arise only 쏀 and 뢨 lack their form without a tail.
 LIAISON_ROUNDS = 3
 NONE = -1
 

@@ -117,7 +117,7 @@ def test_two_tails_melt_with_a_following_ㅎ():
 
 def test_every_lead_but_ㅇ_is_copied_in_lax_form():
     lax = "ㄲㄱ ㅋㄱ ㄸㄷ ㅌㄷ ㅃㅂ ㅍㅂ ㅆㅅ ㅉㅈ"
-    expected = {lead: lead for lead in "ㄱㄴㄷㄹㅁㅂㅅㅈㅊㅎ"} | {lead: tail for lead, tail in lax.split()}
+    expected = {lead: lead for lead in "ㄱㄴㄷㄹㅁㅂㅅㅈㅊㅎ"} | dict(map(tuple, lax.split()))
     assert expected == LAX_TAILS
     assert set(LEADS) - set(LAX_TAILS) == {"ㅇ"}
 
