@@ -128,8 +128,6 @@ def test_every_table_is_fresh(desk):
 
 @pytest.mark.parametrize("command", list(shell_commands()), ids=lambda command: command.line)
 def test_a_command_of_the_pages_runs_and_gives_what_the_page_shows(command, desk):
-    if ".parquet" in command.line:
-        pytest.importorskip("pyarrow")
     finished = run(command.line, desk)
     assert finished.returncode == 0, f"{command.page}: {finished.stderr}"
     if command.output is not None:

@@ -12,6 +12,7 @@ import os
 import sys
 import tracemalloc
 from contextlib import suppress
+from importlib import import_module
 from itertools import repeat
 from pathlib import Path
 from types import SimpleNamespace
@@ -334,8 +335,8 @@ def test_a_device_is_written_into_and_not_replaced():
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.parquet"])
 def test_a_full_disk_is_told(name):
     if name == "a.parquet":
-        parquet = pytest.importorskip("pyarrow.parquet")
-        parquet.write_table(pytest.importorskip("pyarrow").table({"text": ["가"]}), name)
+        parquet = import_module("pyarrow.parquet")
+        parquet.write_table(import_module("pyarrow").table({"text": ["가"]}), name)
     else:
         write(name, '{"text": "가"}\n')
     assert told(name, "/dev/full", format=Path(name).suffix[1:]) == (
@@ -473,7 +474,7 @@ def test_a_reader_that_has_gone_is_left_to_the_caller(monkeypatch):
 
 
 def test_parquet_comes_back_as_it_was_with_the_texts_beside():
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = import_module("pyarrow")
     from pyarrow import parquet
 
     table = pyarrow.table(
@@ -497,7 +498,7 @@ def test_parquet_comes_back_as_it_was_with_the_texts_beside():
 
 
 def test_rows_of_parquet_may_be_left_out_or_change_places():
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = import_module("pyarrow")
     from pyarrow import parquet
 
     parquet.write_table(pyarrow.table({"id": range(1500), "text": ["가"] * 1500}), "a.parquet")
@@ -512,7 +513,7 @@ def test_rows_of_parquet_may_be_left_out_or_change_places():
 
 
 def test_parquet_without_rows_keeps_its_columns():
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = import_module("pyarrow")
     from pyarrow import parquet
 
     parquet.write_table(pyarrow.table({"text": pyarrow.array([], pyarrow.string())}), "a.parquet")
@@ -521,7 +522,7 @@ def test_parquet_without_rows_keeps_its_columns():
 
 
 def test_parquet_becomes_nothing_else_and_nothing_of_it_is_left_after_a_failure():
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = import_module("pyarrow")
     from pyarrow import parquet
 
     parquet.write_table(pyarrow.table({"text": ["가"]}), "a.parquet")
@@ -535,7 +536,7 @@ def test_parquet_becomes_nothing_else_and_nothing_of_it_is_left_after_a_failure(
 
 
 def test_a_row_from_elsewhere_is_no_row_of_parquet():
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = import_module("pyarrow")
     from pyarrow import parquet
 
     parquet.write_table(pyarrow.table({"text": ["가"]}), "a.parquet")

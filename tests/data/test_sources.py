@@ -10,6 +10,7 @@ import lzma
 import os
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -544,7 +545,7 @@ def test_the_bytes_read_grow_up_to_the_size_of_the_file(pack):
 
 
 def test_parquet_is_read_batch_after_batch():
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = import_module("pyarrow")
     from pyarrow import parquet
 
     table = pyarrow.table({"id": range(1500), "review": ["쨰밌어요", None, ""] * 500})
@@ -558,7 +559,7 @@ def test_parquet_is_read_batch_after_batch():
 
 
 def test_texts_in_parquet_may_be_dictionary_encoded_or_large():
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = import_module("pyarrow")
     from pyarrow import parquet
 
     for column in (pyarrow.array(["a", None]).dictionary_encode(), pyarrow.array(["a", None], pyarrow.large_string())):
@@ -567,7 +568,7 @@ def test_texts_in_parquet_may_be_dictionary_encoded_or_large():
 
 
 def test_faulty_parquet_is_told(stdin):
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = import_module("pyarrow")
     from pyarrow import parquet
 
     parquet.write_table(pyarrow.table({"id": [1], "text": [b"a"]}), "a.parquet")
