@@ -1,7 +1,7 @@
 """
 The errors that hanpuri raises on purpose: what was found, what was expected, and the mend.
 
-In: a fault in somebody's data, recipe, model or engine. Out: one line that its owner can act on:
+In: a fault in somebody's data, recipe or model. Out: one line that its owner can act on:
 
     reviews.csv:3: found 3 cells, expected 2 (id, text); put a cell that holds the delimiter in quotes
 
@@ -12,8 +12,7 @@ The tree:
     └── HanpuriError        a fault in what was given: one line on the command line (exit 2), a 4xx on the server
         ├── DataError       a file, an encoding, a row, a field
         ├── RecipeError     a recipe file: its keys and values
-        ├── ModelError      a checkpoint, a tokenizer, an adapter
-        └── EngineError     an engine or a server that does not answer as it should
+        └── ModelError      a checkpoint, a tokenizer, an adapter
 """
 
 
@@ -49,7 +48,3 @@ class RecipeError(HanpuriError):
 
 class ModelError(HanpuriError):
     """A fault in a model: a missing checkpoint, a tokenizer that does not fit, an unknown architecture."""
-
-
-class EngineError(HanpuriError):
-    """A fault in an engine: a server that is not there, an answer that cannot be read."""

@@ -11,7 +11,6 @@ without them a quarter of the work is gone. A line break stands before and after
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,14 +84,6 @@ class Vocabulary:
         ks_x_1001 = {chr(FIRST_SYLLABLE + int(number)) for number in np.flatnonzero(ks_x_1001_mask())}
         others = [c for c, _ in counts.most_common() if _can_be_other(c)]
         return cls("".join(sorted(common | ks_x_1001)), "\n" + "".join(others[: MAX_OTHERS - 1]))
-
-    @classmethod
-    def from_texts(cls, texts: Iterable[str]) -> "Vocabulary":
-        """Count the characters of `texts` and choose from them."""
-        counts: Counter[str] = Counter()
-        for text in texts:
-            counts.update(text)
-        return cls.from_counts(counts)
 
     @classmethod
     def load(cls, path: Path) -> "Vocabulary":

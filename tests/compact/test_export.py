@@ -5,9 +5,6 @@ In: the tiny network, trained and exported. Out: the same labels and nearly the 
 """
 
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -27,8 +24,6 @@ from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.compact.weights import load_network
 from hanpuri.errors import ModelError
 from hanpuri.noise.airbnb import generate
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -138,21 +133,13 @@ def test_a_run_exported_twice_gives_the_same_file(run):
     assert (run.result.folder / "model" / "model.onnx").read_bytes() == before
 
 
-def test_restoring_loads_neither_torch_nor_onnx(run, sentences):
+def test_restoring_loads_neither_torch_nor_onnx(run, sentences, fresh_interpreter):
     program = (
         "import sys; from hanpuri.compact.runtime import Restorer; "
         f"print(Restorer({str(run.result.folder / 'model')!r}).restore([{sentences[0]!r}])[0].text); "
         "print(sorted({'torch', 'onnx', 'safetensors', 'scipy', 'pandas'} & set(sys.modules)))"
     )
-    finished = subprocess.run(
-        [sys.executable, "-X", "utf8", "-c", program],
-        cwd=REPOSITORY,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-    assert finished.stdout.splitlines() == [sentences[0], "[]"], finished.stderr
+    assert fresh_interpreter(program).splitlines() == [sentences[0], "[]"]
 
 
 # --- files that are whole and yet no model

@@ -5,6 +5,7 @@ In: symbols and spaces (B, T) of clean text. Out: features of a noisy form (B, T
 """
 
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ COUNT = 40
 
 @pytest.fixture(scope="module")
 def vocabulary(sentences) -> Vocabulary:
-    return Vocabulary.from_texts(sentences)
+    return Vocabulary.from_counts(Counter("".join(sentences)))
 
 
 @pytest.fixture(scope="module")

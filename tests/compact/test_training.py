@@ -46,7 +46,6 @@ def metrics(folder: Path) -> list[dict[str, object]]:
 def test_a_tiny_network_learns_four_sentences_by_heart(run):
     assert run.result.finished
     assert run.result.scores["own"] > 0.95
-    assert run.seconds < 60  # 5 s on a machine that does nothing else
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])

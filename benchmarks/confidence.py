@@ -1,0 +1,45 @@
+"""
+How far a model's confidence can be trusted: what share of its mistakes a reader finds who looks below 0.9.
+
+In:  noisy/clean pairs.   Out: for each model and set, the share of syllables below 0.9, the share of the wrong ones
+that are among them, and the expected calibration error (ten bins of equal width).
+
+    python benchmarks/confidence.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from hanpuri.cli.views import UNSURE
+from hanpuri.compact.model_files import ModelFiles
+from hanpuri.compact.runtime import Restorer
+from hanpuri.evaluation.evaluate import read_pairs
+from hanpuri.hangul import code_points, syllable_mask
+
+SETS = ("reviews_gold", "prose_gold")
+NUM_BINS = 10
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"{'model':<7} {'set':>13} {'below ' + str(UNSURE):>10} {'of the wrong':>13} {'calibration error':>18}")
+    for files in ModelFiles.shipped():
+        for name in SETS:
+            pairs = read_pairs(Path("eval") / f"{name}_dev.jsonl")
+            sure, right = [], []
+            for one, (_, clean) in zip(Restorer(files.name).restore([p[0] for p in pairs]), pairs, strict=True):
+                syllables = syllable_mask(code_points(clean))
+                sure.append(np.array(one.confidence)[syllables])
+                right.append((code_points(one.text) == code_points(clean))[syllables])
+            confidence, correct = np.concatenate(sure), np.concatenate(right)
+            below = confidence < UNSURE
+            found = (below & ~correct).sum() / (~correct).sum()
+            bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
+            gaps = [abs((confidence - correct)[bins == number].sum()) for number in range(NUM_BINS)]
+            error = sum(gaps) / len(confidence)
+            print(f"{files.name:<7} {name:>13} {below.mean():>10.3f} {found:>13.3f} {error:>18.4f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
