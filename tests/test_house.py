@@ -127,7 +127,11 @@ def plant(root: Path, **sources: str) -> Path:
     ("module", "source", "message"),
     [
         # absolute, in each form of the statement
-        ("noise__rules", "import hanpuri.data.sources", "1: noise imports data, which lies further down the road"),
+        (
+            "noise__rules",
+            "import hanpuri.data.files.sources",
+            "1: noise imports data, which lies further down the road",
+        ),
         ("noise__rules", "from hanpuri.data import sources", "1: noise imports data, which lies further"),
         ("noise__rules", "from hanpuri import data", "1: noise imports data, which lies further"),
         # relative, from a module and from a sub-folder

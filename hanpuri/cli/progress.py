@@ -4,8 +4,8 @@ import sys
 import time
 from collections.abc import Iterator
 
-from hanpuri.data.formats import Row
-from hanpuri.data.sources import Source
+from hanpuri.data.files.formats import Row
+from hanpuri.data.files.sources import Source
 
 # A file that takes less than about two seconds needs no bar.
 SMALLEST_FILE = 50_000

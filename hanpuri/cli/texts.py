@@ -17,9 +17,9 @@ from typing import Any, TextIO
 from hanpuri.cli.progress import watch_progress
 from hanpuri.cli.views import VIEWS, write_view
 from hanpuri.compact.runtime import Restoration, Restorer
-from hanpuri.data.formats import FORMATS
-from hanpuri.data.sinks import open_sink
-from hanpuri.data.sources import Source, open_source
+from hanpuri.data.files.formats import FORMATS
+from hanpuri.data.files.sinks import open_sink
+from hanpuri.data.files.sources import Source, open_source
 from hanpuri.errors import DataError
 from hanpuri.noise.airbnb import Sliders
 from hanpuri.noise.obfuscate import Obfuscation

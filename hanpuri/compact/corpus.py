@@ -19,7 +19,7 @@ from torch import Tensor
 
 from hanpuri.compact.settings import CorpusSettings
 from hanpuri.compact.vocabulary import LINE_BREAK, SPACE, Vocabulary
-from hanpuri.data.sources import open_source
+from hanpuri.data.files.sources import open_source
 from hanpuri.errors import DataError
 from hanpuri.hangul import Indices, code_points
 

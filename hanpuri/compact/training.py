@@ -31,7 +31,7 @@ from hanpuri.compact.settings import CompactRecipe, EvaluationSettings
 from hanpuri.compact.torch_predictor import TorchPredictor
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.compact.weights import save_network
-from hanpuri.data.sources import open_source
+from hanpuri.data.files.sources import open_source
 from hanpuri.errors import DataError
 from hanpuri.runs import Run
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hanpuri.data.sources import Source, open_source
+from hanpuri.data.files.sources import Source, open_source
 from hanpuri.errors import DataError
 from hanpuri.evaluation.metrics import cer, char_accuracy, char_f1, exact_match
 

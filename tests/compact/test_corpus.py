@@ -206,7 +206,7 @@ HALF_PACKED = lzma.compress("방이 좁아요\n".encode() * 99)[:-20]
             lambda: corpus("korean.txt", "방이 좁아요".encode("cp949")),
             "korean.txt cannot be read: 'utf-8' codec can't decode byte 0xb9 in position 0: invalid start byte; give a",
         ),
-        # these are the words of hanpuri.data.sources, which reads all but plain text
+        # these are the words of hanpuri.data.files.sources, which reads all but plain text
         (
             lambda: corpus("a.jsonl", json.dumps({"input": "방", "output": "이"}) + "\n", field="ouput"),
             'a.jsonl:1: found no field "ouput"',

@@ -24,8 +24,8 @@ from os.path import exists, getsize, isdir, isfile
 from pathlib import Path
 from typing import Any, cast
 
-from hanpuri.data.encodings import check_encoding, decode_lines, split_mark
-from hanpuri.data.formats import (
+from hanpuri.data.files.encodings import check_encoding, decode_lines, split_mark
+from hanpuri.data.files.formats import (
     Fault,
     Format,
     Row,
@@ -35,7 +35,7 @@ from hanpuri.data.formats import (
     suffixes,
     told_format,
 )
-from hanpuri.data.tables import check_cells, check_text, read_csv, read_jsonl, split_ending
+from hanpuri.data.files.tables import check_cells, check_text, read_csv, read_jsonl, split_ending
 from hanpuri.errors import DataError
 
 NUM_CHUNK_BYTES = 1 << 18
@@ -185,7 +185,7 @@ class Source:
             yield check_text(line, record, field) or Row(str(text), record, f"{self.name}:{line}", ending)
 
     def _parquet_rows(self) -> Iterator[Row | Fault]:
-        from hanpuri.data.parquet import open_parquet, read_parquet
+        from hanpuri.data.files.parquet import open_parquet, read_parquet
 
         if self.path is None or not self.is_file:
             raise DataError(f"{self.name}: found Parquet in a pipe, expected a file", "save it to a file first")

@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
 
-from hanpuri.data.formats import Format, Row, suffixes, told_format
-from hanpuri.data.sources import Source
-from hanpuri.data.targets import Target
+from hanpuri.data.files.formats import Format, Row, suffixes, told_format
+from hanpuri.data.files.sources import Source
+from hanpuri.data.files.targets import Target
 from hanpuri.errors import DataError
 
 TABLES = ("csv", "tsv", "jsonl")
@@ -51,7 +51,7 @@ class Sink:
         Write a row of the source with its restored text; where the source holds a null, a null is written.
 
             >>> import tempfile
-            >>> from hanpuri.data.sources import open_source
+            >>> from hanpuri.data.files.sources import open_source
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     path = Path(folder, "notes.txt")
             ...     _ = path.write_text("쨰밌어요\\n", encoding="utf-8")
@@ -111,7 +111,7 @@ def open_sink(path: str | os.PathLike[str], source: Source, *, into: str = "rest
     is known when this returns, before any row is read.
 
         >>> import tempfile
-        >>> from hanpuri.data.sources import open_source
+        >>> from hanpuri.data.files.sources import open_source
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "notes.txt")
         ...     _ = path.write_text("쨰밌어요\\n", encoding="utf-8")
@@ -138,7 +138,7 @@ def open_sink(path: str | os.PathLike[str], source: Source, *, into: str = "rest
 def _writer(stream: BinaryIO, source: Source, format: Format, into: str) -> Writer:
     if format != "parquet":
         return LineWriter(stream, source, format, into)
-    from hanpuri.data.parquet import ParquetWriter
+    from hanpuri.data.files.parquet import ParquetWriter
 
     return ParquetWriter(stream, source.schema, source.field or "", into)
 

@@ -21,9 +21,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hanpuri.data.formats import Row
-from hanpuri.data.sinks import open_sink
-from hanpuri.data.sources import open_source
+from hanpuri.data.files.formats import Row
+from hanpuri.data.files.sinks import open_sink
+from hanpuri.data.files.sources import open_source
 from hanpuri.errors import DataError
 
 

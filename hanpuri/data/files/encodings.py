@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from encodings.aliases import aliases
 from itertools import chain
 
-from hanpuri.data.formats import nearest
+from hanpuri.data.files.formats import nearest
 from hanpuri.errors import DataError
 
 NUM_SAMPLE_BYTES = 1 << 20

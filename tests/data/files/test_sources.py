@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hanpuri.data.sources import Row, open_source
+from hanpuri.data.files.sources import Row, open_source
 from hanpuri.errors import DataError
 
 

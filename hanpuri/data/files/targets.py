@@ -18,7 +18,7 @@ from os.path import exists, isdir, isfile, realpath
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from hanpuri.data.formats import suffixes
+from hanpuri.data.files.formats import suffixes
 from hanpuri.errors import DataError
 
 

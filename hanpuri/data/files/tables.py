@@ -13,7 +13,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 
-from hanpuri.data.formats import Fault, nearest
+from hanpuri.data.files.formats import Fault, nearest
 
 MAX_CELL_LENGTH = 1 << 24  # in characters; a quote that is never closed fails here, before it has eaten the memory
 

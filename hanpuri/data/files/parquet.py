@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from hanpuri.data.formats import Row, open_fault
+from hanpuri.data.files.formats import Row, open_fault
 from hanpuri.errors import DataError
 
 NUM_BATCH_ROWS = 512
