@@ -13,7 +13,7 @@ TORCH = torch==2.13.0
 # --no-compile: byte code is then written for what is imported only, a fifth of what all of it takes.
 PIP_INSTALL = -m pip install -q --disable-pip-version-check --no-compile
 
-.PHONY: help run test bench soak train
+.PHONY: help run test bench soak train browser
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
@@ -21,21 +21,29 @@ help:  ## show this list
 run: $(CORE)/installed  ## restore the sample reviews with the shipped model; needs no torch
 	$(CORE)/bin/hanpuri restore --file hanpuri/samples/reviews.txt --show edits
 
-test: $(TEST)/installed  ## lint, format, types, all tests
+test: $(TEST)/installed browser  ## lint, format, types, all tests
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
 	$(TEST)/bin/mypy
 	$(TEST)/bin/python -m pytest -q
 
 bench: $(TEST)/installed  ## print the tables of benchmarks/
-	@set -e; for script in $(filter-out benchmarks/__init__.py benchmarks/soak.py, $(wildcard benchmarks/*.py)); do \
+	@set -e; for script in $(filter-out benchmarks/__init__.py benchmarks/soak%, $(wildcard benchmarks/*.py)); do \
 		echo "== $$script"; $(TEST)/bin/python $$script; done
 
-soak: $(TEST)/installed  ## run benchmarks/soak.py for SECONDS (600)
+soak: $(TEST)/installed  ## restore, and prepare and kill, for SECONDS (600) each
 	$(TEST)/bin/python benchmarks/soak.py --seconds $(SECONDS)
+	$(TEST)/bin/python benchmarks/soak_preparation.py --seconds $(SECONDS)
 
 train: $(TEST)/installed  ## train the restorer that RECIPE (base) describes
 	$(TEST)/bin/hanpuri train $(RECIPE)
+
+# Pages are tested in a real browser. HANPURI_BROWSER names one; else Chromium is taken, on Debian it is installed with
+# a Korean font when it is missing.
+browser:
+	@test -n "$$HANPURI_BROWSER" || command -v chromium >/dev/null || { \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-nanum >/dev/null; } \
+		|| { echo "the page tests need Chromium: install it, or name a browser in HANPURI_BROWSER"; exit 1; }
 
 # The files called `installed` are stamps: as long as one is newer than pyproject.toml, nothing is installed and no
 # network is needed.
@@ -45,7 +53,7 @@ $(CORE)/installed: pyproject.toml
 	touch $@
 
 $(TEST)/installed: pyproject.toml $(TEST)/$(TORCH)
-	$(TEST)/bin/python $(PIP_INSTALL) -e '.[train,dev,parquet]'
+	$(TEST)/bin/python $(PIP_INSTALL) -e '.[train,data,dev]'
 	touch $@
 
 $(TEST)/$(TORCH):

@@ -25,7 +25,7 @@ class Settings(BaseModel):
 
 def read_recipe(path: Path, kinds: Mapping[str, type[Settings]], overrides: Sequence[str] = ()) -> Settings:
     """
-    Read a recipe file, lay `key.sub=value` overrides over it, and check the whole.
+    Read a recipe file, lay `key.sub=value` and `items.0.sub=value` overrides over it, and check the whole.
 
     Args:
         path: the YAML file.
@@ -94,20 +94,38 @@ def _lay_over(fields: dict[str, Any], override: str) -> None:
     *parents, last = key.split(".")
     if not equals or not all([*parents, last]):
         raise RecipeError(f"the override {override!r} is no key with a value", "write it as key=value or key.sub=value")
-    place = fields
+    place: Any = fields
     for depth, parent in enumerate(parents, start=1):
-        place = place.setdefault(parent, {})
-        if not isinstance(place, dict):
+        place = _step_into(place, parent, override)
+        if not isinstance(place, dict | list):
             whole = ".".join(parents[:depth])
             raise RecipeError(
                 f"the override {override!r} goes into {whole}, which holds no keys", f"set the whole: {whole}=…"
             )
     try:
-        place[last] = yaml.load(value, _Loader)
+        found = yaml.load(value, _Loader)
     except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(
             f"the override {override!r} is not YAML: {_problem(error)}", "put the value in quotes"
         ) from None
+    if isinstance(place, list):
+        place[_item(place, last, override)] = found
+    else:
+        place[last] = found
+
+
+def _step_into(place: dict[str, Any] | list[Any], part: str, override: str) -> Any:
+    """Go one step further: into a section, made if there is none, or into an item of a list, counted from 0."""
+    if isinstance(place, dict):
+        return place.setdefault(part, {})
+    return place[_item(place, part, override)]
+
+
+def _item(items: list[Any], part: str, override: str) -> int:
+    if not (part.isdecimal() and int(part) < len(items)):
+        found = f"the override {override!r} goes into item {part} of a list that has {len(items)}"
+        raise RecipeError(found, "items are counted from 0, as in sources.0.rows=100")
+    return int(part)
 
 
 def _describe(fault: Any, settings: type[Settings]) -> str:

@@ -33,8 +33,8 @@ ROAD = (
 )
 PLACE = {room: place for place, row in enumerate(ROAD) for room in row}
 GROUND = {"hangul", "errors"}  # import nothing of ours
-BESIDE_THE_ROAD = {"recipe", "runs"}  # known to every stage, know no stage
-SHELVES = {"recipes", "models", "samples"}  # hold files, not code
+BESIDE_THE_ROAD = {"recipe", "runs", "pages"}  # known to every stage, know no stage
+SHELVES = {"recipes", "models", "samples", "templates"}  # hold files, not code
 NAMES_THAT_SAY_NOTHING = {"util", "utils", "helper", "helpers", "common", "misc"}
 
 

@@ -151,6 +151,18 @@ def test_an_override_reaches_into_sections_and_is_read_as_yaml(override, expecte
     assert read(recipe, override) == Bread(kind="bread", **{**defaults, **expected})
 
 
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("layers.1.grams=5", (Layer(filling="팥"), Layer(filling="크림", grams=5))),  # a key of an item
+        ("layers.0={filling: 밤}", (Layer(filling="밤"), Layer(filling="크림"))),  # a whole item
+    ],
+)
+def test_an_override_reaches_into_items_of_a_list(override, expected):
+    recipe = "kind: bread\nlayers: [{filling: 팥}, {filling: 크림}]"
+    assert read(recipe, override).layers == expected
+
+
 def test_an_override_may_change_the_kind():
     assert read("kind: bread", "kind=soup") == Soup(kind="soup")
 
@@ -171,7 +183,13 @@ def test_an_override_may_change_the_kind():
         ),
         (
             "layers.0.grams=5",
-            "the override 'layers.0.grams=5' goes into layers, which holds no keys; set the whole: layers=…",
+            "the override 'layers.0.grams=5' goes into item 0 of a list that has 0"
+            "; items are counted from 0, as in sources.0.rows=100",
+        ),
+        (
+            "layers.first=5",
+            "the override 'layers.first=5' goes into item first of a list that has 0"
+            "; items are counted from 0, as in sources.0.rows=100",
         ),
         (
             "oven.degrees.celsius=5",

@@ -1,6 +1,5 @@
 """`hanpuri train` and `hanpuri export`: find the recipe, hand it to its stage, show how it goes."""
 
-import difflib
 import importlib.util
 import json
 import math
@@ -10,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hanpuri.errors import ModelError, RecipeError
+from hanpuri.cli.recipes import find_recipe
+from hanpuri.errors import ModelError
 
 if TYPE_CHECKING:
     from hanpuri.compact.settings import CompactRecipe
@@ -29,7 +29,6 @@ EXPORT_EXAMPLES = """
 
   hanpuri export runs/base
 """
-SHIPPED = Path(__file__).parent.parent / "recipes"
 
 
 def train(
@@ -61,23 +60,6 @@ def export(run: Path) -> None:
     from hanpuri.compact.export import export_run
 
     print(f"{export_run(run, settings)} is ready")
-
-
-def find_recipe(recipe: str) -> Path:
-    """
-    Find a recipe by its path, or a shipped one by its name.
-
-    Raises:
-        RecipeError: if there is neither.
-    """
-    shipped = {path.stem: path for path in SHIPPED.glob("*.yaml")}
-    if Path(recipe).is_file():
-        return Path(recipe)
-    if recipe in shipped:
-        return shipped[recipe]
-    near = difflib.get_close_matches(recipe, shipped, n=1)
-    hint = f"did you mean {near[0]}?" if near else "give a recipe file, or one of these names"
-    raise RecipeError(f"no recipe is called {recipe!r}; shipped are {', '.join(sorted(shipped))}", hint)
 
 
 def _read(path: Path, overrides: Sequence[str]) -> "CompactRecipe":

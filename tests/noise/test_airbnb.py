@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanpuri.hangul import is_ks_x_1001, is_syllable
-from hanpuri.noise.airbnb import MAX_TRIES, Sliders, change, generate
+from hanpuri.noise.airbnb import MAX_TRIES, SAMPLES, Options, Sliders, draw, generate
 from hanpuri.noise.rules import AIRBNB, HAND
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -115,16 +115,21 @@ def test_a_missing_tail_becomes_any_of_the_27_alike():
     assert all(share == pytest.approx(1 / 27, abs=0.012) for share in made.values())
 
 
+class CountingRandom(random.Random):
+    """Counts how often it was asked for a share, which is once for each pair of neighbours and each try of a tail."""
+
+    num_shares = 0
+
+    def random(self) -> float:
+        self.num_shares += 1
+        return super().random()
+
+
 def test_after_ten_tries_a_syllable_stays_as_it_is():
-    tried = []
-
-    def refuse(syllable: str) -> bool:
-        tried.append(syllable)
-        return False
-
-    syllable = ("ㄱ", "ㅏ", "")
-    assert change(syllable, random.Random(0), Sliders(tail_insertion=1.0), refuse, AIRBNB) == syllable
-    assert len(tried) == MAX_TRIES == 10
+    rng = CountingRandom(0)
+    # KS X 1001 holds 쮜 with no tail at all.
+    assert generate("쮜", rng, Sliders(0, 0, 0, tail_insertion=1.0)) == "쮜"
+    assert rng.num_shares == MAX_TRIES == 10
 
 
 def test_at_its_middle_the_generator_changes_most_syllables_but_not_all():
@@ -190,6 +195,28 @@ def test_a_step_across_two_syllables_needs_both(clean, active):
 def test_marks_that_do_not_fit_the_text_are_refused():
     with pytest.raises(ValueError, match=r"^zip\(\) argument 2 is shorter than argument 1$"):
         generate("값이", random.Random(0), active=[True])
+
+
+# --- the same draws as those of `random`, on which every seed rests
+
+
+@given(st.integers(1, 40), SEEDS)
+def test_options_are_drawn_as_random_choice_draws(num_options, seed):
+    ours, theirs = random.Random(seed), random.Random(seed)
+    options = range(num_options)
+    for _ in range(5):
+        assert draw(Options.of(options), ours.getrandbits) == theirs.choice(options)
+    assert ours.getstate() == theirs.getstate()
+
+
+@given(st.integers(0, 3), SEEDS)
+def test_places_are_drawn_as_random_sample_draws(num_places, seed):
+    ours, theirs = random.Random(seed), random.Random(seed)
+    places = SAMPLES[num_places]
+    for _ in range(num_places):
+        places = draw(places, ours.getrandbits)
+    assert places == tuple(sorted(theirs.sample((0, 1, 2), num_places)))
+    assert ours.getstate() == theirs.getstate()
 
 
 # --- wrong sliders

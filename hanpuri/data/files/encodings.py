@@ -1,7 +1,7 @@
 """
 Bytes to lines: encodings, byte order marks, and which encoding fits when the one that was named does not.
 
-In: chunks of bytes. Out: lines that keep their ends. One real item, from a file that Excel saved in Korea:
+In: chunks of bytes. Out: text, and its lines, which keep their ends. One real item, from a file saved by Excel:
 
     b"\\xc1\\xc1\\xbe\\xc6\\xbf\\xe4\\r\\n", encoding "cp949"  ─►  "좋아요\\r\\n"
 
@@ -77,7 +77,8 @@ def fitting_encoding(sample: bytes) -> str | None:
         >>> fitting_encoding("값이 싸요".encode("cp949"))
         'cp949'
     """
-    for encoding in ("utf-8", "cp949", "utf-16"):
+    # Zero bytes are fine in utf-8 and cp949, and yet a sign of utf-16: every space and line end of it holds one.
+    for encoding in ("utf-16", "utf-8", "cp949") if b"\0" in sample else ("utf-8", "cp949", "utf-16"):
         mark, behind = split_mark(sample, encoding)
         try:
             text = codecs.getincrementaldecoder(behind)().decode(sample[len(mark) :])
@@ -94,12 +95,12 @@ def _is_plausible(text: str) -> bool:
     return 2 * usual > len(text)
 
 
-def decode_lines(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
+def decode_text(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[str]:
     """
-    Decode chunks of bytes, none of them empty, into lines that keep their "\\n".
+    Decode chunks of bytes, none of them empty, into pieces of text, none of them empty.
 
-        >>> list(decode_lines([b"a\\r\\nb\\xea", b"\\xb0\\x80\\n\\nc"], "utf-8", "notes.txt"))
-        ['a\\r\\n', 'b가\\n', '\\n', 'c']
+        >>> list(decode_text([b"a\\r\\nb\\xea", b"\\xb0\\x80"], "utf-8", "notes.txt"))
+        ['a\\r\\nb', '가']
 
     Raises:
         DataError: if the bytes are not in that encoding; it names the line, and the encoding that fits.
@@ -107,7 +108,6 @@ def decode_lines(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[
     decoder = codecs.getincrementaldecoder(encoding)()
     sample = bytearray()
     num_newlines = 0
-    unfinished: list[str] = []  # joined once, at the line's end: a line of many chunks must not cost their square
     for chunk in chain(chunks, (b"",)):
         if len(sample) < NUM_SAMPLE_BYTES:
             sample += chunk
@@ -118,12 +118,39 @@ def decode_lines(chunks: Iterable[bytes], encoding: str, name: str) -> Iterator[
             num_good, piece = _good_newlines(decoder, state, chunk)
             seen = bytes(sample) if sample.endswith(chunk) else bytes(sample) + piece
             raise _misfit(f"{name}:{num_newlines + num_good + 1}", error, encoding, seen) from None
-        *lines, rest = text.split("\n")
-        num_newlines += len(lines)
-        for line in lines:
-            yield "".join([*unfinished, line, "\n"])
-            unfinished.clear()
-        unfinished.append(rest)
+        num_newlines += text.count("\n")
+        if text:
+            yield text
+
+
+def split_lines(pieces: Iterable[str], name: str, max_length: int | None = None) -> Iterator[str]:
+    """
+    Cut pieces of text into lines that keep their "\\n".
+
+        >>> list(split_lines(["a\\r\\nb", "가\\n\\nc"], "notes.txt"))
+        ['a\\r\\n', 'b가\\n', '\\n', 'c']
+
+    Raises:
+        DataError: at a line that goes on from piece to piece beyond `max_length` characters, before more of it is read.
+    """
+    number = 1
+    unfinished: list[str] = []  # joined once, at the line's end: a line of many pieces must not cost their square
+    num_unfinished = 0
+    for piece in pieces:
+        first, *others = piece.split("\n")
+        unfinished.append(first)
+        num_unfinished += len(first)
+        if max_length is not None and num_unfinished > max_length:
+            found = f"{name}:{number}: found a line of more than {max_length:,} characters, expected less"
+            raise DataError(found, "put each row on a line of its own")
+        if not others:
+            continue
+        yield "".join(unfinished) + "\n"
+        *whole, rest = others
+        for line in whole:
+            yield line + "\n"
+        number += len(others)
+        unfinished, num_unfinished = [rest], len(rest)
     if last := "".join(unfinished):
         yield last
 

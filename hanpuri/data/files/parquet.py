@@ -10,7 +10,7 @@ This is the one module that calls pyarrow, and it does so inside its functions o
 """
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
@@ -96,6 +96,35 @@ def read_parquet(file: Any, name: str, field: str) -> Iterator[Row]:
         for index, text in enumerate(texts):
             number += 1
             yield Row(text or "", ParquetRecord(batch, index), f"{name}:{number}")
+
+
+def read_columns(file: Any, name: str, columns: Sequence[str], texts: Sequence[str]) -> Iterator[dict[str, object]]:
+    """
+    Read some columns of an open Parquet file, nested ones too; those in `texts` must hold strings.
+
+        >>> import io, pyarrow.parquet
+        >>> stream = io.BytesIO()
+        >>> table = pyarrow.table({"id": [1], "messages": [[{"role": "user", "content": "안녕"}]]})
+        >>> pyarrow.parquet.write_table(table, stream)
+        >>> file = pyarrow.parquet.ParquetFile(stream)
+        >>> list(read_columns(file, "chats.parquet", ["messages"], []))
+        [{'messages': [{'role': 'user', 'content': '안녕'}]}]
+
+    Raises:
+        DataError: if a column of texts holds no strings, or bytes that are no UTF-8.
+    """
+    for column in texts:
+        _check_strings(file.schema_arrow.field(column).type, name, column)
+    number = 0
+    for batch in file.iter_batches(batch_size=NUM_BATCH_ROWS, columns=list(columns)):
+        try:
+            cells = [batch.column(batch.schema.get_field_index(column)).to_pylist() for column in columns]
+        except UnicodeDecodeError:
+            rows = f"rows {number + 1} to {number + batch.num_rows}"
+            raise DataError(f"{name}: found bytes that are no utf-8, {rows}", "write it anew") from None
+        number += batch.num_rows
+        for row in zip(*cells, strict=True):
+            yield dict(zip(columns, row, strict=True))
 
 
 class ParquetWriter:

@@ -11,34 +11,27 @@ No file is ever loaded whole. A file read here and written back unchanged by `si
 always, in CSV and TSV where cells are in quotes only if they need them.
 """
 
-import lzma
 import os
-import sys
-import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
-from gzip import GzipFile
-from io import BufferedReader
+from contextlib import suppress
 from itertools import islice
 from os.path import exists, getsize, isdir, isfile
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from hanpuri.data.files.encodings import check_encoding, decode_lines, split_mark
+from hanpuri.data.files.encodings import check_encoding
 from hanpuri.data.files.formats import (
     Fault,
     Format,
     Row,
     check_format,
     choose_field,
-    open_fault,
-    suffixes,
     told_format,
 )
 from hanpuri.data.files.tables import check_cells, check_text, read_csv, read_jsonl, split_ending
+from hanpuri.data.files.textfiles import TextFile
 from hanpuri.errors import DataError
 
-NUM_CHUNK_BYTES = 1 << 18
 MAX_FAULTS = 5
 
 
@@ -59,10 +52,6 @@ class Source:
     """The field that holds the text; None in a text file."""
     columns: tuple[str, ...]
     """The names of the columns, in JSONL those of the first row; empty in a text file."""
-    encoding: str
-    """The encoding of the bytes behind the mark: never "utf-16", always "utf-16-le" or "utf-16-be"."""
-    mark: bytes
-    """The byte order mark of the file; b"" if it has none."""
     ending: str
     """The line end of the header of a CSV or TSV file."""
     schema: Any
@@ -76,17 +65,24 @@ class Source:
         self.format = format
         self.field = field
         self.columns = ()
-        self.encoding = encoding
-        self.mark = b""
         self.ending = "\n"
         self.schema = None
         # What is no file and yet there is a pipe or a terminal: <(zcat reviews.csv.gz), /dev/stdin.
         self.is_file = path is not None and (isfile(path) or isdir(path) or not exists(path))
         self.num_bytes = getsize(path) if path is not None and isfile(path) else None
         self._wanted_field = field
-        self._wanted_encoding = encoding
+        self._file = TextFile(path, encoding)
         self._was_read = False
-        self._num_bytes_read = 0
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of the bytes behind the mark: never "utf-16", always "utf-16-le" or "utf-16-be"."""
+        return self._file.encoding
+
+    @property
+    def mark(self) -> bytes:
+        """The byte order mark of the file; b"" if it has none."""
+        return self._file.mark
 
     def rows(self) -> Iterator[Row]:
         """
@@ -106,7 +102,7 @@ class Source:
         if self._was_read and not self.is_file:
             raise ValueError(f"{self.name} can be read only once")
         self._was_read = True
-        self._num_bytes_read = 0
+        self._file.num_bytes_read = 0
         return self._sound_rows()
 
     def bytes_read(self) -> int | None:
@@ -122,7 +118,7 @@ class Source:
             ...     source.bytes_read(), source.num_bytes
             (8, 8)
         """
-        return None if self.num_bytes is None else self._num_bytes_read
+        return None if self.num_bytes is None else self._file.num_bytes_read
 
     def _sound_rows(self) -> Iterator[Row]:
         rows = self._rows()
@@ -152,13 +148,13 @@ class Source:
         return self._csv_rows("\t" if self.format == "tsv" else ",")
 
     def _text_rows(self) -> Iterator[Row | Fault]:
-        for number, line in enumerate(self._lines(), 1):
+        for number, line in enumerate(self._file.lines(), 1):
             text, ending = split_ending(line)
             yield Row(text, None, f"{self.name}:{number}", ending)
 
     def _csv_rows(self, delimiter: str) -> Iterator[Row | Fault]:
         self.columns = ()
-        for line, cells, ending in read_csv(self._lines(), delimiter):
+        for line, cells, ending in read_csv(self._file.lines(), delimiter):
             if isinstance(cells, Fault):
                 yield cells
             elif not self.columns:
@@ -174,7 +170,7 @@ class Source:
 
     def _jsonl_rows(self) -> Iterator[Row | Fault]:
         self.columns = ()
-        for line, record, ending in read_jsonl(self._lines()):
+        for line, record, ending in read_jsonl(self._file.lines()):
             if isinstance(record, Fault):
                 yield record
                 continue
@@ -193,7 +189,7 @@ class Source:
             self.schema = file.schema_arrow
             self._set_columns(tuple(self.schema.names), self.name)
             for num_rows, row in enumerate(read_parquet(file, self.name, self.field or ""), 1):
-                self._num_bytes_read = (self.num_bytes or 0) * num_rows // file.metadata.num_rows
+                self._file.num_bytes_read = (self.num_bytes or 0) * num_rows // file.metadata.num_rows
                 yield row
 
     def _set_columns(self, columns: tuple[str, ...], where: str) -> None:
@@ -205,35 +201,6 @@ class Source:
             raise DataError(found, "give each column a name of its own")
         self.field = choose_field(where, columns, self._wanted_field)
         self.columns = columns
-
-    def _lines(self) -> Iterator[str]:
-        with ExitStack() as stack:
-            chunks = self._chunks(stack)
-            head = next(chunks, b"")
-            while len(head) < 4 and not head.endswith(b"\n") and (more := next(chunks, b"")):
-                head += more  # a pipe may hand over a byte order mark in pieces
-            self.mark, self.encoding = split_mark(head, self._wanted_encoding)
-            yield from decode_lines(_joined(head[len(self.mark) :], chunks), self.encoding, self.name)
-
-    def _chunks(self, stack: ExitStack) -> Iterator[bytes]:
-        if self.path is None:
-            stdin = cast(BufferedReader, sys.stdin.buffer)
-            yield from iter(lambda: stdin.read1(NUM_CHUNK_BYTES), b"")
-            return
-        try:
-            file = stack.enter_context(self.path.open("rb"))
-        except OSError as error:
-            raise open_fault(self.path, error) from None
-        stream = stack.enter_context(_unpacked(file, self.path))
-        try:
-            while chunk := stream.read1(NUM_CHUNK_BYTES):
-                self._num_bytes_read = file.tell() if self.is_file else 0
-                yield chunk
-        except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
-            if stream is file:
-                raise DataError(f"{self.name}: cannot be read to its end ({error})", "check the disk") from None
-            found = f"{self.name}: found no sound {suffixes(self.path)[1]} file ({error})"
-            raise DataError(found, "pack it anew, or take the suffix off if it is not packed") from None
 
 
 def open_source(
@@ -267,16 +234,3 @@ def open_source(
     if source.is_file:
         next(source.rows(), None)
     return source
-
-
-def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if head:
-        yield head
-    yield from rest
-
-
-def _unpacked(file: BufferedReader, path: Path) -> BufferedReader | GzipFile | lzma.LZMAFile:
-    compression = suffixes(path)[1]
-    if compression == ".gz":
-        return GzipFile(fileobj=file)
-    return lzma.LZMAFile(file) if compression == ".xz" else file

@@ -18,8 +18,17 @@ from hanpuri.data.files.formats import Fault, nearest
 MAX_CELL_LENGTH = 1 << 24  # in characters; a quote that is never closed fails here, before it has eaten the memory
 
 CSV_MEND = 'write a cell that holds a quote, a line end or the delimiter as "..." and each quote in it as ""'
+UNCLOSED = "found a cell whose closing quote is missing"
 JSONL_MEND = 'write the line as {"text": "..."}'
-JSON_KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a truth value", type(None): "null"}
+KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
 
 
 def split_ending(line: str) -> tuple[str, str]:
@@ -94,6 +103,16 @@ def read_jsonl(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, object] | 
             yield number, _parsed(number, line), ending
 
 
+def kind_of(value: object) -> str:
+    """
+    Say what a value is, in the words of JSON where it has one.
+
+        >>> kind_of([]), kind_of(1.5), kind_of(b"")
+        ('a list', 'a number', 'a bytes value')
+    """
+    return KINDS.get(type(value)) or f"a {type(value).__name__} value"
+
+
 def check_text(line: int, record: dict[str, object], field: str) -> Fault | None:
     """
     Check that the text's field of a JSONL row is there, and holds a string or null.
@@ -107,13 +126,13 @@ def check_text(line: int, record: dict[str, object], field: str) -> Fault | None
         return Fault(line, found, f'rename "{guess}" to "{field}"' if guess else f'give the row its "{field}"')
     if isinstance(record[field], str | None):
         return None
-    found = f'found {_kind(record[field])} in the field "{field}", expected a string'
+    found = f'found {kind_of(record[field])} in the field "{field}", expected a string'
     return Fault(line, found, "put it in quotes, or name the text's field with --field")
 
 
 def _csv_fault(line: int, told: str) -> Fault:
     if "unexpected end" in told or "field limit" in told:
-        return Fault(line, "found a cell whose closing quote is missing", CSV_MEND)
+        return Fault(line, UNCLOSED, CSV_MEND)
     return Fault(line, f"found a broken row ({told})", CSV_MEND)
 
 
@@ -127,9 +146,5 @@ def _parsed(number: int, line: str) -> dict[str, object] | Fault:
     else:
         if isinstance(record, dict):
             return record
-        return Fault(number, f"found {_kind(record)}, expected an object", JSONL_MEND)
+        return Fault(number, f"found {kind_of(record)}, expected an object", JSONL_MEND)
     return Fault(number, f"found a line that is no JSON ({told}), expected an object", JSONL_MEND)
-
-
-def _kind(value: object) -> str:
-    return JSON_KINDS.get(type(value), "a number")

@@ -65,25 +65,37 @@ class EvaluationSettings(Settings):
 
 
 class CleanSettings(Settings):
-    """What is done to each text, in this order, and which rows are left out."""
+    """
+    What is done to each text, in this order, and which rows are left out.
 
+    A pair whose sides had one length and lost it in cleaning is left out too, as `lengths_part`.
+    """
+
+    replacement: Literal["keep", "drop"] = Field(
+        default="keep", description="Rows that hold U+FFFD, a lost character; they are counted in any case."
+    )
+    mojibake: Literal["keep", "drop"] = Field(
+        default="keep", description="Rows read in a wrong encoding, as far as seen; they are counted in any case."
+    )
+    control_characters: bool = Field(
+        default=True, description="Take out control and zero-width characters, and write line ends as line feeds."
+    )
     nfc: bool = Field(default=True, description="Join letters that are typed apart: ㅎ+ㅏ+ㄴ as macOS writes them.")
-    control_characters: bool = Field(default=True, description="Take out control and zero-width characters.")
     white_space: Literal["keep", "trim", "collapse"] = Field(
         default="trim", description="`trim` the ends of each text, or also `collapse` runs of spaces to one."
     )
-    lower_case: bool = Field(default=False, description="Write Latin letters small.")
-    mask: tuple[Literal["phone", "email", "resident", "card"], ...] = Field(
+    lower_case: bool = Field(default=False, description="Write letters small that have capitals.")
+    mask: tuple[Literal["email", "resident", "card", "phone"], ...] = Field(
         default=(), description="Personal data to replace by a mark such as [전화번호]."
     )
-    min_characters: int = Field(default=1, ge=0, description="Leave out rows whose text is shorter.")
-    max_characters: int | None = Field(default=None, ge=1, description="Leave out rows whose text is longer.")
+    min_characters: int = Field(
+        default=1, ge=0, description="Leave out rows with a shorter text; `input` may be, messages count together."
+    )
+    max_characters: int | None = Field(
+        default=None, ge=1, description="Leave out rows with a longer text; messages count together."
+    )
     min_hangul: float = Field(
         default=0.0, ge=0, le=1, description="Leave out rows with a smaller share of Hangul among the letters."
-    )
-    replacement: Literal["keep", "drop"] = Field(default="keep", description="Rows that hold U+FFFD, a lost character.")
-    mojibake: Literal["keep", "drop"] = Field(
-        default="keep", description="Rows read in a wrong encoding, as far as seen."
     )
 
 
@@ -164,7 +176,14 @@ class ExampleSettings(Settings):
     tokenizers: tuple[str, ...] = Field(default=(), description="Folders or files of tokenizers to count with.")
     max_length: int = Field(default=1024, ge=2, description="Tokens in an example at most.")
     too_long: Literal["error", "drop", "truncate"] = Field(
-        default="error", description="Longer rows: stop and name them, leave them out, or cut the response."
+        default="error",
+        description="Longer rows: stop and name them, leave them out, or cut the response, and with it the stop token.",
+    )
+    faults: Literal["error", "drop"] = Field(
+        default="error", description="Rows that make no sound example: stop and list them, or count them and go on."
+    )
+    train_on: Literal["all", "last"] = Field(
+        default="all", description="Of a conversation: every turn of the assistant, or the last one alone."
     )
 
 
@@ -191,6 +210,8 @@ class PrepareRecipe(Settings):
     def _check_whole(self) -> Self:
         if self.augment and self.form not in ("text", "pairs"):
             raise ValueError(f"augment makes noisy pairs from text or pairs, not from {self.form} rows")
+        if self.augment and not self.clean.nfc:
+            raise ValueError("augment needs clean.nfc, the form that noise has")
         known = {*FORMS[self.form], *ABOUT}
         for source in self.sources:
             if unknown := sorted(set(source.fields) - known):

@@ -1,0 +1,186 @@
+"""
+What is done to the texts of a row, in a fixed order, and why a row is left out.
+
+In: the fields of one row. Out: the cleaned fields and each change, by the step's name in the recipe:
+
+    {"text": " 좋아요 010-1234-5678\\u200b"}  ─►  {"text": "좋아요 [전화번호]"}
+        control_characters   " 좋아요 010-1234-5678\\u200b"  ─►  " 좋아요 010-1234-5678"
+        white_space          " 좋아요 010-1234-5678"       ─►  "좋아요 010-1234-5678"
+        mask.phone           "좋아요 010-1234-5678"        ─►  "좋아요 [전화번호]"
+
+Lost characters and mojibake are looked for in the text as it came: mojibake is full of control characters, and is hard
+to see without them. Then come the steps, then the filters. `hanpuri prepare` and its `--explain` both run this.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from unicodedata import normalize
+
+from hanpuri.data.preparation.characters import collapse, control_characters, lower_case, nfc, replacement, trim
+from hanpuri.data.preparation.mojibake import mojibake
+from hanpuri.data.preparation.personal import KINDS, mask_kind
+from hanpuri.data.preparation.recipe import FORMS, CleanSettings, Form
+
+Step = tuple[str, Callable[[str], str]]
+
+_LOST = re.compile(r"[\ufffd\ud800-\udfff]")
+_HANGUL = re.compile("[가-힣ㄱ-ㅣㅥ-ㆎ\u1100-\u115e\u1161-\u11ff\ua960-\ua97c\ud7b0-\ud7fb\uffa1-\uffdc]")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step that changed one text."""
+
+    step: str
+    """Its name in the recipe; for personal data with the kind, "mask.phone"."""
+    field: str
+    """Which text of the row; a message by its number from 0, "messages.2"."""
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """What cleaning made of one row."""
+
+    fields: Mapping[str, Any]
+    """The row's fields, cleaned, dropped or not."""
+    changes: tuple[Change, ...]
+    """In the order in which they were made."""
+    findings: tuple[str, ...]
+    """"replacement" (U+FFFD or half a surrogate pair) and "mojibake", if the row holds them, dropped or not."""
+    dropped: str | None
+    """The filter that leaves the row out, by its name in the recipe, or "lengths_part"; None if it stays."""
+
+
+class Cleaner:
+    """
+    The cleaning that a recipe asks for, of rows of one form.
+
+        >>> cleaner = Cleaner(CleanSettings(lower_case=True, min_characters=3), "text")
+        >>> cleaning = cleaner.clean({"text": "LG 좋아요 "})
+        >>> cleaning.fields, [change.step for change in cleaning.changes]
+        ({'text': 'lg 좋아요'}, ['white_space', 'lower_case'])
+        >>> cleaner.clean({"text": "ㅎㅎ "}).dropped
+        'min_characters'
+    """
+
+    def __init__(self, settings: CleanSettings, form: Form) -> None:
+        self._settings = settings
+        self._form = form
+        self._steps = tuple(_steps(settings))
+
+    def clean(self, fields: Mapping[str, Any]) -> Cleaning:
+        """
+        Clean the texts of one row, and say whether it stays.
+
+        `fields` are those of the form, as `recipe.FORMS` lists them: strings, or messages with `role` and `content`.
+        They are not changed; the result holds new ones where a text changed.
+        """
+        came = _texts(fields)
+        findings = tuple(_find(came.values()))
+        changes: list[Change] = []
+        texts = {field: self._clean_text(field, text, changes) for field, text in came.items()}
+        if changes:
+            fields = _put_back(fields, texts)
+        dropped = self._unwanted(findings) or self._filter(came, texts)
+        return Cleaning(fields, tuple(changes), findings, dropped)
+
+    def _clean_text(self, field: str, text: str, changes: list[Change]) -> str:
+        for step, function in self._steps:
+            after = function(text)
+            if after != text:
+                changes.append(Change(step, field, text, after))
+                text = after
+        return text
+
+    def _unwanted(self, findings: tuple[str, ...]) -> str | None:
+        return next((finding for finding in findings if getattr(self._settings, finding) == "drop"), None)
+
+    def _filter(self, came: Mapping[str, str], texts: Mapping[str, str]) -> str | None:
+        """
+        Name the first filter that leaves a row out.
+
+        A pair whose two sides were of one length and no longer are, such as after a mask or a trimmed space on one
+        side alone, would teach a model to drop or to invent characters: its `lengths_part`, and it goes.
+        """
+        settings = self._settings
+        lengths = _lengths(texts, self._form)
+        if any(length < settings.min_characters for field, length in lengths.items() if field != "input"):
+            return "min_characters"
+        if settings.max_characters is not None and max(lengths.values()) > settings.max_characters:
+            return "max_characters"
+        if settings.min_hangul and _hangul_share(texts) < settings.min_hangul:
+            return "min_hangul"
+        if self._form == "pairs" and _is_aligned(came) and not _is_aligned(texts):
+            return "lengths_part"
+        return None
+
+
+def _steps(settings: CleanSettings) -> Iterator[Step]:
+    yield "replacement", replacement
+    if settings.control_characters:
+        yield "control_characters", control_characters
+    if settings.nfc:
+        yield "nfc", nfc
+    if settings.white_space != "keep":
+        yield "white_space", trim if settings.white_space == "trim" else collapse
+    if settings.lower_case:
+        # A small letter and its mark may be one character where the capital and its mark are two: J̌, ǰ.
+        yield "lower_case", _lower_case_nfc if settings.nfc else lower_case
+    for kind in KINDS:
+        if kind in settings.mask:
+            yield f"mask.{kind}", partial(mask_kind, kind=kind)
+
+
+def _lower_case_nfc(text: str) -> str:
+    return nfc(lower_case(text))
+
+
+def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Name each text of a row: {"messages.0": …, "messages.1": …} or the fields as they are."""
+    if "messages" not in fields:
+        return dict(fields)
+    return {f"messages.{number}": message["content"] for number, message in enumerate(fields["messages"])}
+
+
+def _put_back(fields: Mapping[str, Any], texts: Mapping[str, str]) -> Mapping[str, Any]:
+    if "messages" not in fields:
+        return texts
+    messages = zip(fields["messages"], texts.values(), strict=True)
+    return {"messages": [{**message, "content": text} for message, text in messages]}
+
+
+def _find(texts: Iterable[str]) -> Iterator[str]:
+    suspects = [text for text in texts if not text.isascii()]
+    if any(map(_LOST.search, suspects)):
+        yield "replacement"
+    if any(map(mojibake, suspects)):
+        yield "mojibake"
+
+
+def _is_aligned(texts: Mapping[str, str]) -> bool:
+    noisy, clean = (len(normalize("NFC", texts[field])) for field in FORMS["pairs"])
+    return noisy == clean
+
+
+def _lengths(texts: Mapping[str, str], form: Form) -> dict[str, int]:
+    """Give the length of each text; a conversation has one, that of all its messages."""
+    if form == "messages":
+        return {"messages": sum(map(len, texts.values()))}
+    return {field: len(text) for field, text in texts.items()}
+
+
+def _hangul_share(texts: Mapping[str, str]) -> float:
+    """
+    Give the share of Hangul, syllables and letters, among the letters of a row; 0 if it has no letter.
+
+    The noisy side of a pair does not count: noise may write Hangul with letters that are none.
+    """
+    counted = [text for field, text in texts.items() if field != "noisy"]
+    num_letters = sum(sum(map(str.isalpha, text)) for text in counted)
+    num_hangul = sum(len(_HANGUL.findall(text)) for text in counted)
+    return num_hangul / num_letters if num_letters else 0.0

@@ -1,0 +1,160 @@
+"""
+Plots: what stands in their SVG, and that the same numbers give the same bytes.
+
+In: numbers and names. Out: an <svg> element to stand inside a page.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hanpuri.pages.plots import MAX_LABEL_COLUMNS, SERIES, Plot, bars, histogram
+
+
+def labels_plot(labels=("긍정", "부정"), title="Rows by label", **series) -> Plot:
+    series = series or {"rows": range(3, 3 + len(labels))}
+    return bars(title, labels, series, axes=("label", "rows"), told="Most are 부정.")
+
+
+def lengths_plot(edges=(0.5, 10.5, 20.5), title="Length of the rows", doubling=False, mark=None, **series) -> Plot:
+    series = series or {"train": range(1, len(edges))}
+    axes = ("characters", "% of the rows")
+    return histogram(title, series, edges, axes=axes, told="Half have 10.", doubling=doubling, mark=mark)
+
+
+def texts(plot: Plot) -> list[str]:
+    return [element.text for element in ElementTree.fromstring(plot.svg).iter("text")]
+
+
+# --- what stands in a plot
+
+
+def test_text_is_text_and_the_axes_are_named():
+    assert texts(labels_plot()) == ["0", "1", "2", "3", "4", "긍정", "부정", "rows", "label"]
+    assert texts(lengths_plot())[-2:] == ["characters", "% of the rows"]
+
+
+def test_a_plot_can_be_read_out():
+    root = ElementTree.fromstring(labels_plot().svg)
+    assert (root.get("role"), root.get("aria-label")) == ("img", "Rows by label: Most are 부정.")
+
+
+def test_the_first_label_stands_on_top_and_the_longest_bar_is_the_last_here():
+    root = ElementTree.fromstring(labels_plot().svg)
+    heights = {text.text: float(text.get("y")) for text in root.iter("text")}
+    assert heights["긍정"] < heights["부정"]
+
+
+def test_each_series_has_the_colour_of_its_place_in_the_legend():
+    plot = lengths_plot(train=[1, 2], validation=[2, 1], test=[1, 1])
+    assert plot.legend == ("train", "validation", "test")
+    assert re.findall(r"stroke: var\(--(series-\d)", plot.svg) == ["series-1", "series-2", "series-3"]
+    assert "#0000" not in plot.svg  # the colours that matplotlib drew with
+
+
+def test_the_font_is_that_of_the_page():
+    assert "font-family" not in labels_plot().svg
+
+
+def test_a_mark_is_drawn_and_lies_inside_the_plot_however_far_it_is():
+    plot = lengths_plot(edges=(0.5, 1.5, 2.5, 4.5), doubling=True, mark=("max_length 2,048", 2048))
+    root = ElementTree.fromstring(plot.svg)
+    (text,) = (text for text in root.iter("text") if text.text == "max_length 2,048")
+    assert 200 < float(text.get("x")) < 400
+    assert {"1", "4", "1,024"} <= set(texts(plot))  # every other power of two: twelve figures would run together
+
+
+def test_what_is_counted_has_no_halves():
+    ticks = texts(labels_plot(rows=[1, 2]))[:-4]
+    assert ticks == ["0", "1", "2"]
+
+
+def test_figures_have_separators_and_bars_of_nothing_are_drawn():
+    assert "12,000" in texts(labels_plot(rows=[25_000, 0]))
+    assert texts(labels_plot(rows=[0, 0]))[-4:] == ["긍정", "부정", "rows", "label"]
+
+
+def test_a_long_label_is_cut():
+    (label,) = (text for text in texts(labels_plot(["가" * 200], rows=[1])) if "가" in text)
+    assert label == "가" * ((MAX_LABEL_COLUMNS - 1) // 2) + "…"
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("$x^2$", "$x^2$"),  # matplotlib would read a formula
+        ("<script>alert(1)</script>", "<script>alert(1)</script>"[:23] + "…"),
+        ("두\n줄", "두·줄"),  # XML has no control characters
+        ("\ud800\ufffe\0", "···"),
+        ("fill: #000011", "fill: #000011"),  # a colour that is drawn with
+        ('id="m1" #m1', 'id="m1" #m1'),
+        ("font-family: x; ", "font-family: x; "),
+        ("", "(empty)"),
+    ],
+)
+def test_a_label_is_shown_as_it_is_whatever_is_in_it(label, shown):
+    assert texts(labels_plot([label, "끝"], rows=[1, 1]))[-4] == shown
+
+
+@settings(max_examples=25)
+@given(st.text(st.characters(), max_size=30))
+def test_any_label_and_title_give_an_element_that_can_be_read(text):
+    plot = labels_plot([text, "끝"], title="".join(filter(str.isprintable, text)), rows=[1, 2])
+    assert ElementTree.fromstring(plot.svg).tag == "svg"
+
+
+# --- what must not stand in a plot
+
+
+def test_a_plot_brings_no_address_no_style_sheet_and_no_metadata():
+    for plot in (labels_plot(), lengths_plot()):
+        assert "http" not in plot.svg
+        assert "<style" not in plot.svg
+        assert "metadata" not in plot.svg
+        assert set(re.findall(r"url\((.)", plot.svg)) == {"#"}
+
+
+def test_two_plots_of_one_page_share_no_id():
+    ids = [set(re.findall(r' id="([^"]+)"', lengths_plot(title=title).svg)) for title in ("one", "two")]
+    assert all(ids)
+    assert not ids[0] & ids[1]
+
+
+def test_the_same_numbers_give_the_same_bytes_in_another_process():
+    program = (
+        "from hanpuri.pages.plots import bars;"
+        "series = {'rows': [3, 4]};"
+        "plot = bars('Rows by label', ['긍정', '부정'], series, axes=('label', 'rows'), told='Most are 부정.');"
+        "import sys; sys.stdout.buffer.write(plot.svg.encode())"
+    )
+    root = Path(__file__).parents[2]
+    finished = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, timeout=60, check=True)
+    assert finished.stdout.decode() == labels_plot().svg
+
+
+# --- a wrong call
+
+
+@pytest.mark.parametrize(
+    ("series", "message"),
+    [
+        ({"rows": [1]}, "the series 'rows' has 1 values, expected 2"),
+        ({"rows": [1, 2], "more": [1, 2, 3]}, "the series 'more' has 3 values, expected 2"),
+        ({str(n): [1, 2] for n in range(len(SERIES) + 1)}, "found 7 series, expected 1 to 6"),
+    ],
+)
+def test_series_that_do_not_fit_are_refused(series, message):
+    for draw in (labels_plot, lengths_plot):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            draw(**series)
+
+
+def test_a_plot_of_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"^the series 'rows' has 0 values, expected 1$"):
+        labels_plot([], rows=[])
