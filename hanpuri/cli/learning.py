@@ -35,7 +35,7 @@ def train(
     recipe: str, overrides: Sequence[str], runs: Path, *, stop_after: float, device: str | None, as_json: bool
 ) -> None:
     """Train, and print where the run stands at the end."""
-    settings = _read(find_recipe(recipe), overrides)
+    settings = _read(find_recipe(recipe, "compact"), overrides)
     _need_torch()
     from hanpuri.compact.training import train as train_compact
     from hanpuri.evaluation.metrics import char_accuracy

@@ -29,7 +29,7 @@ def run(
     recipe: str, overrides: Sequence[str], out: Path, *, asked: str | None, processes: int | None, as_json: bool
 ) -> None:
     """Make a training set; with `asked`, tell the way of that row instead."""
-    settings = read_recipe(find_recipe(recipe), {"prepare": PrepareRecipe}, overrides)
+    settings = read_recipe(find_recipe(recipe, "prepare"), {"prepare": PrepareRecipe}, overrides)
     assert isinstance(settings, PrepareRecipe)
     folder = out / settings.name
     if asked is not None:

@@ -1,6 +1,7 @@
 """Recipes by path or by the name of a shipped one."""
 
 import difflib
+import re
 from pathlib import Path
 
 from hanpuri.errors import RecipeError
@@ -8,9 +9,9 @@ from hanpuri.errors import RecipeError
 SHIPPED = Path(__file__).parent.parent / "recipes"
 
 
-def find_recipe(recipe: str) -> Path:
+def find_recipe(recipe: str, kind: str) -> Path:
     """
-    Find a recipe by its path, or a shipped one by its name.
+    Find a recipe by its path, or a shipped one by its name; if there is neither, those of the wanted kind are named.
 
     Raises:
         RecipeError: if there is neither.
@@ -20,6 +21,12 @@ def find_recipe(recipe: str) -> Path:
         return Path(recipe)
     if recipe in shipped:
         return shipped[recipe]
-    near = difflib.get_close_matches(recipe, shipped, n=1)
+    wanted = sorted(name for name, path in shipped.items() if _kind_of(path) == kind)
+    near = difflib.get_close_matches(recipe, wanted, n=1)
     hint = f"did you mean {near[0]}?" if near else "give a recipe file, or one of these names"
-    raise RecipeError(f"no recipe is called {recipe!r}; shipped are {', '.join(sorted(shipped))}", hint)
+    raise RecipeError(f"no recipe is called {recipe!r}; shipped are {', '.join(wanted)}", hint)
+
+
+def _kind_of(path: Path) -> str:
+    found = re.search(r"^kind: (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""

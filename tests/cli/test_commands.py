@@ -1,4 +1,4 @@
-"""The other commands: evaluate, train, export, models, doctor, and what all have in common."""
+"""The commands that have no file here: evaluate, train, export, models, doctor; and what all have in common."""
 
 import json
 import subprocess
@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-COMMANDS = ("restore", "obfuscate", "evaluate", "train", "export", "models", "doctor")
+WITH_EXAMPLES = ("restore", "obfuscate", "evaluate", "train", "export", "prepare", "export-data", "templates")
+COMMANDS = (*WITH_EXAMPLES, "models", "doctor")
 SENTENCES = [
     "방이 넓고 깨끗해요.",
     "사장님이 친절하셨어요.",
@@ -22,7 +23,7 @@ def test_every_command_explains_itself(hanpuri, command):
     assert f"Usage: hanpuri {command}" in done.out
 
 
-@pytest.mark.parametrize("command", ["restore", "obfuscate", "evaluate", "train", "export"])
+@pytest.mark.parametrize("command", WITH_EXAMPLES)
 def test_the_help_of_a_command_with_input_shows_examples(hanpuri, command):
     assert f"hanpuri {command} " in hanpuri(command, "--help").out.partition("Examples")[2]
 

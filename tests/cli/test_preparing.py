@@ -74,8 +74,8 @@ def test_explain_tells_a_rows_way_by_id_and_by_place(hanpuri, desk):
         ),
         (
             ["my.yml"],
-            "hanpuri: no recipe is called 'my.yml'; shipped are base, chatbot-answers, conversations, open-corpus"
-            ", restoration-pairs, small; give a recipe file, or one of these names\n",
+            "hanpuri: no recipe is called 'my.yml'; shipped are chatbot-answers, conversations, open-corpus"
+            ", restoration-pairs; give a recipe file, or one of these names\n",
         ),
         (
             ["base"],
@@ -98,3 +98,78 @@ def test_what_is_wrong_is_said_in_one_line(hanpuri, desk, arguments, error):
 
     done = hanpuri("prepare", *arguments)
     assert (done.code, done.out, done.err) == (2, "", error.replace("{recipes}", str(SHIPPED)))
+
+
+LONG = 100 * 1024 * 1024
+
+# What users bring, and what is said about it.
+BAD = [
+    ("empty.csv", b"", "empty.csv: found an empty file (0 bytes), expected rows; take it out of the recipe"),
+    (
+        "short.csv",
+        b"id,text\n1,a\n2\n",
+        "short.csv:3: found 1 cell, expected 2 (id, text)"
+        '; write a cell that holds a quote, a line end or the delimiter as "..." and each quote in it as ""; or leave such rows out: `faults: drop`',
+    ),
+    (
+        "mixed.jsonl",
+        b'{"text": "a"}\n{"text": 5}\n{"text": ["a"]}\n',
+        'mixed.jsonl: found 2 faulty rows: line 2: found a number in "text", expected a text'
+        '; line 3: found a list in "text", expected a text; put it in quotes; or leave such rows out: `faults: drop`',
+    ),
+    (
+        "ids.jsonl",
+        b'{"number": 1, "text": "a"}\n{"number": 1, "text": "b"}\n',
+        "ids.jsonl:2: found the id '1', which ids.jsonl:1 has too"
+        "; give each row an id of its own, or leave `id` out of `fields`",
+    ),
+    (
+        "long.jsonl",
+        b'{"text": "' + b"a" * LONG + b'"}\n',
+        "long.jsonl:1: found a line of more than 10,000,000 characters, expected less"
+        "; put each row on a line of its own",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "error"), BAD, ids=[name for name, _, _ in BAD])
+def test_a_bad_file_is_told_in_one_clear_line(hanpuri, tmp_path, name, content, error):
+    (tmp_path / name).write_bytes(content)
+    fields = "{id: number}" if name == "ids.jsonl" else "{}"
+    recipe = f"kind: prepare\nname: x\nform: text\nsources: [{{path: {name}, fields: {fields}}}]\n"
+    (tmp_path / "my.yaml").write_text(recipe, "utf-8")
+    done = hanpuri("prepare", "my.yaml")
+    assert (done.code, done.out, done.err) == (2, "", f"hanpuri: {error}\n")
+
+
+def test_a_template_with_a_field_that_rows_lack_is_told_before_the_work(hanpuri, tmp_path):
+    (tmp_path / "faq.jsonl").write_text('{"question": "네?", "answer": "네."}\n', "utf-8")
+    (tmp_path / "odd.yaml").write_text("prompt_no_input: '{noisy}:'\n", "utf-8")
+    (tmp_path / "my.yaml").write_text(
+        "kind: prepare\nname: x\nform: instruction\nsources: [{path: faq.jsonl}]\nexamples: {template: odd.yaml}\n",
+        "utf-8",
+    )
+    done = hanpuri("prepare", "my.yaml")
+    assert (done.code, done.out, done.err) == (
+        2,
+        "",
+        "hanpuri: a row: the template odd names {noisy} in prompt_no_input, the row has output, instruction, input"
+        "; take it out of the template, or give the row this field\n",
+    )
+    assert not (tmp_path / "prepared").exists()
+
+
+def test_a_tokenizer_without_an_end_is_told_before_the_work(hanpuri, tmp_path):
+    import tokenizers
+
+    tokenizers.Tokenizer(tokenizers.models.BPE({"네": 0}, [])).save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "faq.jsonl").write_text('{"question": "네?", "answer": "네."}\n', "utf-8")
+    (tmp_path / "my.yaml").write_text(
+        "kind: prepare\nname: x\nform: instruction\nsources: [{path: faq.jsonl}]\n"
+        "examples: {template: koalpaca, tokenizers: [tokenizer.json]}\n",
+        "utf-8",
+    )
+    done = hanpuri("prepare", "my.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert "has no eos token, expected one to end a text with" in done.err
+    assert not (tmp_path / "prepared").exists()

@@ -37,7 +37,7 @@ class Way:
     cause: str | None
     """Why it was left out."""
     of: str | None
-    """The id of the row that stays in its place."""
+    """The id of the row that it repeats; that one stays, or was left out later for a cause of its own."""
     rows: tuple[Mapping[str, Any], ...]
     """What is in the split: the row, or its noisy copies."""
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hanpuri.data.preparation.characters import replacement
 from hanpuri.data.preparation.cleaning import Cleaner
 from hanpuri.data.preparation.content import BORDER, asked, compared, content_id, said
 from hanpuri.data.preparation.deduplicate import key_of, normalise, sign_bands
@@ -59,11 +60,11 @@ def _clean(records: Iterable[Record], recipe: PrepareRecipe, counts: Counter[str
 
 def _columns(rows: Sequence[Row], recipe: PrepareRecipe) -> dict[str, Any]:
     return {
-        "id": [row.id for row in rows],
+        "id": [replacement(row.id) for row in rows],  # half a surrogate pair cannot be written
         "source": [row.record.source for row in rows],
         "where": [row.record.where for row in rows],
-        "group": [row.record.group for row in rows],
-        "label": [row.record.label for row in rows],
+        "group": [row.record.group and replacement(row.record.group) for row in rows],
+        "label": [row.record.label and replacement(row.record.label) for row in rows],
         **{field: [row.fields[field] for row in rows] for field in FORMS[recipe.form]},
         "own_id": [bool(row.record.id) for row in rows],
         "cause": [row.cause for row in rows],

@@ -20,7 +20,7 @@ from pathlib import Path
 from hanpuri.data.preparation.decisions import Decisions, decide
 from hanpuri.data.preparation.intake import take_in
 from hanpuri.data.preparation.outcome import join_parts, part_path, slice_of, write_ledger, write_parts
-from hanpuri.data.preparation.overlap import EvaluationTexts
+from hanpuri.data.preparation.overlap import EvaluationTexts, open_evaluation
 from hanpuri.data.preparation.recipe import PrepareRecipe
 from hanpuri.data.preparation.records import Reading, Record
 from hanpuri.data.preparation.shards import Shards
@@ -29,7 +29,7 @@ from hanpuri.data.preparation.summary import gather_facts
 from hanpuri.data.preparation.tokenization import check_examples
 from hanpuri.data.preparation.workers import Workers
 from hanpuri.data.quality.report import check_libraries, write_report
-from hanpuri.errors import DataError
+from hanpuri.errors import DataError, HanpuriError
 from hanpuri.runs import Run, write_json
 
 BATCH_ROWS = 5_000  # small enough that 10,000 rows keep two processors busy
@@ -53,7 +53,7 @@ def prepare(
 
     Args:
         recipe: what to make.
-        folder: where; a folder of another recipe or of other data is refused.
+        folder: where; one with the finished set of another recipe or of other data is refused.
         report: is told how far the work is.
         processes: how many work side by side; as many as there are processors, if not given.
         batch_rows: rows to a shard; a stopped run has to be taken up with the same.
@@ -68,14 +68,27 @@ def prepare(
     check_libraries()
     check_examples(recipe)
     readings = [Reading(source, recipe.form) for source in recipe.sources]
-    files = [path for reading in readings for path in reading.files] + [one.path for one in recipe.evaluation]
-    Run.start(folder, recipe, files)
+    readers = [*readings, *map(open_evaluation, recipe.evaluation)]
+    _start(folder, recipe, [path for reader in readers for path in reader.files])
     if not (folder / DONE).exists():
         with Workers(processes) as workers:
             preparation = _Preparation(recipe, folder, workers, report)
             preparation.run(readings, batch_rows)
     shutil.rmtree(folder / "work", ignore_errors=True)
     return folder / DONE
+
+
+def _start(folder: Path, recipe: PrepareRecipe, files: list[Path]) -> None:
+    """Begin or go on; what was left half done of another recipe or of files that were mended since is thrown away."""
+    try:
+        Run.start(folder, recipe, files)
+    except HanpuriError:
+        if (folder / DONE).exists():
+            raise
+        shutil.rmtree(folder / "work", ignore_errors=True)
+        for name in ("recipe.yaml", "environment.json"):
+            (folder / name).unlink(missing_ok=True)
+        Run.start(folder, recipe, files)
 
 
 @dataclass(frozen=True)

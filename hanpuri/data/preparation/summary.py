@@ -198,13 +198,14 @@ def _overlaps(
     for number, settings in enumerate(recipe.evaluation):
         rows = np.flatnonzero((files == number) & (decisions.cause == OVERLAP))
         records = shards.records(rows[:NUM_SAMPLES], FORMS[shards.form])
-        windows = (evaluation.shared_window("\n".join(said(record, shards.form))) for record in records)
+        texts = (said(record, shards.form) for record in records)
+        windows = (next(filter(None, map(evaluation.shared_window, row)), "") for row in texts)
         yield OverlapFacts(settings.path.name, len(rows), tuple(dict.fromkeys(windows)))
 
 
 def _leaks(decisions: Decisions) -> dict[str, int]:
     rows = np.flatnonzero(decisions.cause == LEAK)
-    kept = decisions.split[decisions.of[rows]]
+    kept = decisions.dealt[decisions.of[rows]]
     between = zip(decisions.dealt[rows].tolist(), kept.tolist(), strict=True)
     return dict(Counter(f"{SPLITS[own]} and {SPLITS[other]}" for own, other in between))
 

@@ -7,9 +7,12 @@ In: calls, each of a function and its arguments. Out: all of them made; the firs
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import get_context
 from typing import Any
+
+from hanpuri.errors import DataError
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 Progress = Callable[[int], None]
@@ -38,15 +41,24 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def run(self, calls: Iterable[Call], progress: Progress = lambda num_done: None) -> None:
-        """Make all calls; `progress` is told after each how many are done."""
+        """
+        Make all calls; `progress` is told after each how many are done.
+
+        Raises:
+            DataError: if a process was killed; else what the first call that failed raised.
+        """
         calls = iter(calls)
         ahead = list(islice(calls, 2))
         if self.processes == 1 or len(ahead) < 2:
             for number, (function, arguments) in enumerate(chain(ahead, calls), 1):
                 function(*arguments)
                 progress(number)
-        else:
+            return
+        try:
             self._run_side_by_side(chain(ahead, calls), progress)
+        except BrokenProcessPool:
+            found = "a process that worked on a batch was ended from outside, most often for want of memory"
+            raise DataError(found, "run it again with --processes 1: it goes on where it was") from None
 
     def _run_side_by_side(self, calls: Iterable[Call], progress: Progress) -> None:
         # Spawned, not forked: a forked process inherits the locks of Arrow's threads but not the threads.

@@ -132,7 +132,7 @@ def decided(form: str, sources: list[tuple[list[dict], dict]], more: dict, batch
         return fates(Path(folder), recipe_of(Path(folder), form, *sources, **more), batch_rows)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(preparations())
 def test_nothing_that_is_asked_stands_in_two_splits_and_no_group_does(case):
     form, _, more = case
@@ -147,7 +147,7 @@ def test_nothing_that_is_asked_stands_in_two_splits_and_no_group_does(case):
         assert len(everything) == len(set(everything))
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(preparations())
 def test_each_row_has_a_split_or_a_cause_and_a_row_of_a_fixed_source_no_other_split_than_its_own(case):
     _, sources, more = case
@@ -165,7 +165,7 @@ def test_each_row_has_a_split_or_a_cause_and_a_row_of_a_fixed_source_no_other_sp
     assert more["deduplicate"]["near"] or all(row.cause != "near_duplicate" for row in rows)
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(preparations(), st.randoms(), st.integers(1, 9))
 def test_what_stays_does_not_hang_on_the_order_of_files_and_rows_nor_on_the_size_of_shards(case, rng, batch_rows):
     form, sources, more = case

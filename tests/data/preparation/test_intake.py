@@ -59,6 +59,12 @@ def test_a_row_without_an_id_gets_one_made_of_what_was_read(tmp_path):
     assert not first["own_id"]
 
 
+def test_half_a_surrogate_pair_that_json_may_hold_is_written_as_a_lost_character(tmp_path):
+    [row] = taken_in(tmp_path, record("방\ud800이", "a\ud800", group="\udc00", label="\ud800긍정"))
+    found = [row[name] for name in ("text", "id", "group", "label")]
+    assert found == ["방\ufffd이", "a\ufffd", "\ufffd", "\ufffd긍정"]
+
+
 def test_a_row_that_is_left_out_is_kept_with_its_cause_and_counted(tmp_path):
     recipe = recipe_of(clean={"min_characters": 3, "min_hangul": 0.5})
     rows = taken_in(tmp_path, record(" ㅋ"), record("방이 넓어요 "), record("ok fine"), record("ㅎ"), recipe=recipe)

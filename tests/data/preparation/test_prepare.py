@@ -211,6 +211,18 @@ def test_a_folder_of_another_recipe_or_of_other_data_is_refused(tmp_path):
     )
 
 
+def test_what_was_left_half_done_is_thrown_away_once_the_recipe_or_a_file_is_mended(tmp_path):
+    path = write_rows(tmp_path / "a.jsonl", [{"text": text} for text in sentences(30)] + [{"text": 5}])
+    assert "a.jsonl:31: found a number" in told(recipe_of(path), tmp_path / "made")
+    prepare(recipe_of(path, source={"faults": "drop"}), tmp_path / "dropped", processes=1)
+    prepare(recipe_of(path, source={"faults": "drop"}), tmp_path / "made", processes=1)  # another recipe
+    assert digests(tmp_path / "made") == digests(tmp_path / "dropped")
+    told(recipe_of(path), tmp_path / "again")
+    write_rows(path, [{"text": text} for text in sentences(30)])  # another file
+    prepare(recipe_of(path), tmp_path / "again", processes=1)
+    assert (tmp_path / "again" / "report.json").exists()
+
+
 # --- what is wrong, word for word
 
 
@@ -255,3 +267,9 @@ def test_faults_of_a_file_are_told_and_nothing_is_half_prepared(tmp_path):
     with pytest.raises(DataError, match=r"found 2 faulty rows: line 3: .*; line 4: "):
         prepare(recipe, tmp_path / "made", processes=1)
     assert not (tmp_path / "made" / "train.parquet").exists()
+
+
+def test_an_evaluation_file_that_is_not_there_is_told(tmp_path):
+    path = write_lines(tmp_path / "a.txt", sentences(20))
+    recipe = recipe_of(path, evaluation=[{"path": str(tmp_path / "held_out.jsonl")}])
+    assert told(recipe, tmp_path / "made") == f"{tmp_path / 'held_out.jsonl'}: found no such file; check the path"

@@ -5,6 +5,7 @@ In: calls. Out: all of them made, or the error of the first that fails.
 """
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,10 @@ def touch(path: Path) -> None:
 
 def fail(path: Path) -> None:
     raise DataError(f"{path}:1: found nothing", "write something")
+
+
+def kill_yourself(path: Path) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def touch_late(path: Path) -> None:
@@ -90,6 +95,16 @@ def test_a_fault_in_what_is_read_ends_the_calls_too(tmp_path):
     with pytest.raises(DataError) as caught, Workers(2) as workers:
         workers.run(calls())
     assert str(caught.value) == "reviews.csv:4: found no text; fill it in"
+
+
+def test_a_process_that_is_killed_is_said_to_be(tmp_path):
+    calls = [(kill_yourself if number == 2 else touch_late, (tmp_path / str(number),)) for number in range(9)]
+    with pytest.raises(DataError) as caught, Workers(2) as workers:
+        workers.run(calls)
+    assert str(caught.value) == (
+        "a process that worked on a batch was ended from outside, most often for want of memory; "
+        "run it again with --processes 1: it goes on where it was"
+    )
 
 
 def test_as_many_processes_as_are_asked_for_or_as_there_are_processors(monkeypatch):
