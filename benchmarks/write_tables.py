@@ -1,7 +1,7 @@
 """
 Fills the tables of the READMEs, the model cards and the docs, so that no figure in them is typed by hand.
 
-In:  each model's card.json, checksums and recipe; the noise rules; the recipe's fields.
+In:  each model's card.json, checksums and recipe; the noise rules; the recipes' fields; what preparing took.
 Out: what stands between `<!-- scores:begin -->` and `<!-- scores:end -->` and between other such marks, written anew.
 
     python benchmarks/write_tables.py [--check]
@@ -9,6 +9,7 @@ Out: what stands between `<!-- scores:begin -->` and `<!-- scores:end -->` and b
 With --check nothing is written; the exit code is 1 if a file is stale, and each such file is named.
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from pydantic import BaseModel
 from hanpuri.compact.model_files import NEEDED, ModelFiles
 from hanpuri.compact.settings import CompactRecipe
 from hanpuri.compact.vocabulary import Vocabulary
+from hanpuri.data.preparation.recipe import PrepareRecipe
 from hanpuri.noise.rules import RULES
 from hanpuri.recipe import read_recipe
 from hanpuri.runs import sha256_of
@@ -163,10 +165,25 @@ def rules() -> str:
     return table(["rule", "family", "what it does", "example"], rows, num_left=4)
 
 
-def keys() -> str:
+def keys(recipe: type[BaseModel]) -> str:
     """Make the table of a recipe's keys."""
-    rows = [[f"`{key}`", default, what] for key, default, what in _fields(CompactRecipe, "")]
+    rows = [[f"`{key}`", default, what] for key, default, what in _fields(recipe, "")]
     return table(["key", "default", "what it says"], rows, num_left=3)
+
+
+def preparations() -> str:
+    """Make the table of what `benchmarks/preparation.py --write` measured."""
+    rows = []
+    measured = json.loads((REPOSITORY / "benchmarks" / "preparation.json").read_text(encoding="utf-8"))
+    for recipe, one in measured.items():
+        made = sum(one["rows"].values())
+        rows.append(
+            [f"`{recipe}`", f"{one['rows_read']:,}", f"{made:,}", f"{one['seconds']:,}", f"{one['memory_mib']:,} MiB"]
+        )
+    one = next(iter(measured.values()))
+    where = f"{one['processes']} processes on 2 processors, {one['machine']}, {one['date']}"
+    head = ["recipe", "rows read", "rows made", "seconds", "memory"]
+    return f"{table(head, rows)}\n\n{where}, by `python benchmarks/preparation.py --write`."
 
 
 def _fields(settings: type[BaseModel], section: str) -> Iterator[tuple[str, str, str]]:
@@ -175,7 +192,7 @@ def _fields(settings: type[BaseModel], section: str) -> Iterator[tuple[str, str,
         if field.description:
             yield section + name, _default(field), field.description.replace("<", "&lt;")
         elif inner is None:
-            yield section + name, _default(field), "`compact`"
+            yield section + name, _default(field), f"`{get_args(field.annotation)[0]}`"
         if inner is not None:
             yield from _fields(inner, f"{section}{name}{'[]' if several else ''}.")
 
@@ -216,7 +233,8 @@ def all_tables() -> dict[Path, dict[str, Table]]:
             "published": lambda: published(PUBLISHED_KOREAN, korean=True),
         },
         REPOSITORY / "docs" / "noise.md": {"rules": rules},
-        REPOSITORY / "docs" / "training.md": {"keys": keys},
+        REPOSITORY / "docs" / "training.md": {"keys": lambda: keys(CompactRecipe)},
+        REPOSITORY / "docs" / "data.md": {"preparations": preparations, "keys": lambda: keys(PrepareRecipe)},
     }
     for files in models():
         found[files.folder / "README.md"] = {

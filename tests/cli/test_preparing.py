@@ -109,7 +109,8 @@ BAD = [
         "short.csv",
         b"id,text\n1,a\n2\n",
         "short.csv:3: found 1 cell, expected 2 (id, text)"
-        '; write a cell that holds a quote, a line end or the delimiter as "..." and each quote in it as ""; or leave such rows out: `faults: drop`',
+        '; write a cell that holds a quote, a line end or the delimiter as "..." and each quote in it as ""'
+        "; or leave such rows out: `faults: drop`",
     ),
     (
         "mixed.jsonl",
