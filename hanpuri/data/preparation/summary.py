@@ -11,6 +11,7 @@ Costly looks are taken at a part of the rows, the same part each time, and the r
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from hanpuri.data.quality.facts import (
     StepFacts,
     TextMeasures,
 )
-from hanpuri.data.quality.measures import response_measures, text_measures
+from hanpuri.data.quality.measures import known_responses, response_measures, text_measures
 from hanpuri.noise.attribution import rules_used
 
 STEPS = (
@@ -267,4 +268,10 @@ def _responses(rows: Written) -> ResponseMeasures | None:
         ("\n".join(_text_of(row, field) for field in prompts[rows.form]), _text_of(row, answers[rows.form]))
         for row in rows.read("train", FORMS[rows.form])
     )
-    return response_measures(pairs, rejected)
+    measures = response_measures(pairs, rejected)
+    if rows.form == "pairs":
+        return measures  # what is asked for there, the clean text, is in one split alone
+    texts: dict[str, Iterable[str]] = {
+        split: (_text_of(row, answers[rows.form]) for row in rows.read(split, FORMS[rows.form])) for split in SPLITS
+    }
+    return replace(measures, known=known_responses(texts.pop("train"), texts))

@@ -163,6 +163,7 @@ class ResponseMeasures:
     empty: int
     much_longer: int
     preferred_longer: int | None = None  # rows whose chosen response is longer than the rejected one
+    known: Counts = field(default_factory=dict)  # a split beside train ─► its rows whose response stands in train, too
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ the number of different n-grams over that of all. It falls as texts grow, so com
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +70,7 @@ def response_measures(pairs: Iterable[tuple[str, str]], rejected: Iterable[str] 
     Compare responses with what they answer; with `rejected`, also the preferred responses with the rejected ones.
 
     >>> response_measures([("쨰밌어요", "재밌어요"), ("안녕", "")])
-    ResponseMeasures(rows=2, empty=1, much_longer=0, preferred_longer=None)
+    ResponseMeasures(rows=2, empty=1, much_longer=0, preferred_longer=None, known={})
     """
     rows = empty = much_longer = 0
     preferred: list[int] = []
@@ -83,6 +83,17 @@ def response_measures(pairs: Iterable[tuple[str, str]], rejected: Iterable[str] 
         if others is not None:
             preferred.append(len(response) > len(next(others)))
     return ResponseMeasures(rows, empty, much_longer, sum(preferred) if others is not None else None)
+
+
+def known_responses(training: Iterable[str], others: Mapping[str, Iterable[str]]) -> dict[str, int]:
+    """
+    Count, for each split beside training, the responses that stand in training word for word.
+
+    >>> known_responses(["네.", "아니요."], {"test": ["네.", "글쎄요.", "네."]})
+    {'test': 2}
+    """
+    known = {_digest(text) for text in training}
+    return {split: sum(_digest(text) in known for text in texts) for split, texts in others.items()}
 
 
 def distinct(codes: tuple[Codes, npt.NDArray[np.int64]]) -> tuple[float, float, float]:
@@ -123,6 +134,10 @@ def self_similarity(texts: Sequence[str]) -> float | None:
     return total / len(texts)
 
 
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST).digest()
+
+
 def _shingles(text: str) -> set[str]:
     return {text[begin : begin + SHINGLE] for begin in range(max(1, len(text) - SHINGLE + 1))}
 
@@ -135,7 +150,7 @@ def _draw_sample(texts: Iterable[str], ids: Iterable[str] | None) -> tuple[int, 
     for key, text in zip(ids, texts, strict=True) if ids is not None else ((text, text) for text in texts):
         num_rows += 1
         empty += not text.strip()
-        digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=DIGEST).digest()
+        digest = _digest(key)
         if digest > bound:
             continue
         drawn.append((digest, text))

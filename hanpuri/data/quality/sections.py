@@ -77,10 +77,10 @@ def _duplicates(facts: Facts) -> Section:
         ("rows the same as another", found.exact),
         ("rows nearly the same", found.near),
         ("clusters of such rows", sum(found.sizes.values())),
-        ("in two splits", sum(facts.leaks.values())),
+        ("asked in another split", sum(facts.leaks.values())),
     )
     overlaps = tuple((one.file, one.rows, tuple(map(RowText, one.windows)) or None) for one in facts.overlaps)
-    leaks = _counts(("between", "rows"), facts.leaks, "Rows that stood in two splits, and were left out of training")
+    leaks = _counts(("between", "rows"), facts.leaks, "Rows left out because another split asks the same")
     return Section(
         "Duplicates and overlap",
         (
@@ -200,7 +200,8 @@ def _variety(facts: Facts) -> Section:
         counts = {"empty": found.empty, "much longer than the prompt": found.much_longer}
         if found.preferred_longer is not None:
             counts["chosen is longer than rejected"] = found.preferred_longer
-        blocks.append(_counts(("responses", "rows"), counts, f"Responses, of {found.rows:,} rows"))
+        counts |= {f"of {split}, word for word in train too": rows for split, rows in found.known.items()}
+        blocks.append(_counts(("responses", "rows"), counts, f"Responses, of {found.rows:,} rows in train"))
     return Section("Variety", tuple(blocks))
 
 

@@ -26,6 +26,7 @@ MANY_BYTES = 0.05  # share of the tokens: more makes Korean long, and wrong char
 MANY_DROPPED = 0.5  # by one step: more tells of a wrong setting
 MANY_LONGER = 0.01  # in pairs both texts have one length as a rule
 MANY_PREFERRED_LONGER = 0.7  # one in two would be chance; more, and a model learns to be long
+MANY_KNOWN = 0.1  # of the responses of a split; more, and its score tells what was learnt by heart
 MANY_MISSING = 0.1  # of the noisy copies
 SELF_SIMILAR = 0.5  # mean likeness to the nearest neighbour
 
@@ -57,12 +58,13 @@ def evaluation_overlap(facts: Facts) -> Found:
 
 
 def leaks_between_splits(facts: Facts) -> Found:
-    """One text stood in two splits."""
+    """What one split asks, another asks, too."""
     for between, rows in facts.leaks.items():
         if rows:
+            weaker, _, stronger = between.partition(" and ")
             yield (
-                f"{_rows(rows)} stood in {between}, the same or nearly so: left out of training",
-                "keep deduplicate.near on, or give rows that belong together one group",
+                f"{_rows(rows)} of {weaker} had the question or the group of a row of {stronger}: left out",
+                "if they are many, give rows that belong together one group, or let a source fill one split alone",
             )
 
 
@@ -145,6 +147,17 @@ def responses_much_longer(facts: Facts) -> Found:
     if facts.responses and longer > MANY_LONGER * facts.responses.rows:
         found = f"a clean text much longer than the noisy one in {_rows(longer)}"
         yield found, "check that noisy and clean are mapped to the right columns"
+
+
+def responses_known(facts: Facts) -> Found:
+    """What is asked in the test is new, but the answer is not."""
+    sizes = {split.name: split.rows for split in facts.splits}
+    for split, rows in facts.responses.known.items() if facts.responses else ():
+        if rows > MANY_KNOWN * sizes.get(split, 0):
+            yield (
+                f"{_share(rows / sizes[split])} of the responses in {split} stand in train too, word for word",
+                "trust a score on the other rows alone, or keep equal responses together: map group to their column",
+            )
 
 
 def preferred_are_longer(facts: Facts) -> Found:
@@ -243,7 +256,8 @@ def read_with_care(facts: Facts) -> Found:
 RULES: tuple[Callable[[Facts], Found], ...] = (
     *(evaluation_overlap, leaks_between_splits, split_is_empty, train_is_small, stratum_without_rows),
     *(rows_too_long, tokenizer_loses_text, many_byte_tokens),
-    *(empty_responses, responses_much_longer, preferred_are_longer, texts_begin_alike, texts_are_alike),
+    *(empty_responses, responses_much_longer, responses_known, preferred_are_longer),
+    *(texts_begin_alike, texts_are_alike),
     *(many_near_duplicates, rare_labels, noise_rule_never_used, copies_missing, step_drops_most),
     *(broken_characters, read_with_care),
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hanpuri.data.quality import measures
 from hanpuri.data.quality.facts import Opening, ResponseMeasures, TextMeasures
-from hanpuri.data.quality.measures import response_measures, self_similarity, text_measures
+from hanpuri.data.quality.measures import known_responses, response_measures, self_similarity, text_measures
 
 ANY_TEXT = st.text(st.characters(), max_size=30)
 
@@ -164,6 +164,11 @@ def test_a_response_is_much_longer_by_half_and_by_twenty_characters(prompt, resp
 
 def test_a_response_of_white_space_is_empty():
     assert response_measures([("가", " \n"), ("나", ""), ("다", "라")]).empty == 2
+
+
+def test_responses_known_from_training_are_counted_row_by_row_and_to_the_letter():
+    others = {"validation": [], "test": ["네.", "네", "네.", "아니요."]}
+    assert known_responses(["네.", "글쎄요."], others) == {"validation": 0, "test": 2}
 
 
 def test_chosen_responses_are_held_against_rejected_ones():

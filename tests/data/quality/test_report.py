@@ -150,7 +150,8 @@ def test_tables_hold_what_was_counted(calm):
         *("ours", "clean", "150", "0.800", "5.00", "0", "0", "100 %"),
     ]
     assert cells_of(html, "Changes by rule")[1] == ["aspiration", "40"]
-    assert cells_of(html, "Responses, of 750 rows")[1:] == [["empty", "0"], ["much longer than the prompt", "0"]]
+    responses = cells_of(html, "Responses, of 750 rows in train")[1:]
+    assert responses == [["empty", "0"], ["much longer than the prompt", "0"]]
 
 
 def test_samples_of_clusters_and_of_overlap_are_shown(calm):

@@ -65,8 +65,8 @@ CASES = [
     (
         "leaks_between_splits",
         {"leaks": {"train and test": 1200}},
-        "1,200 rows stood in train and test, the same or nearly so: left out of training",
-        "keep deduplicate.near on, or give rows that belong together one group",
+        "1,200 rows of train had the question or the group of a row of test: left out",
+        "if they are many, give rows that belong together one group, or let a source fill one split alone",
     ),
     (
         "split_is_empty",
@@ -133,6 +133,12 @@ CASES = [
         {"responses": ResponseMeasures(100, 0, 2)},
         "a clean text much longer than the noisy one in 2 rows",
         "check that noisy and clean are mapped to the right columns",
+    ),
+    (
+        "responses_known",
+        {"responses": ResponseMeasures(750, 0, 0, known={"validation": 15, "test": 78})},
+        "52.0 % of the responses in test stand in train too, word for word",
+        "trust a score on the other rows alone, or keep equal responses together: map group to their column",
     ),
     (
         "preferred_are_longer",
