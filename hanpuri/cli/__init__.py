@@ -23,8 +23,11 @@ def main() -> None:
     from hanpuri.cli.app import app
 
     try:
-        # Not standalone: Typer would draw a box around each fault.
-        sys.exit(app(standalone_mode=False, prog_name="hanpuri"))
+        # Not standalone: Typer would draw a box around each fault. Ctrl-C it turns into the exit code, without a word.
+        code = app(standalone_mode=False, prog_name="hanpuri")
+        if code == EXIT_STOPPED:
+            raise KeyboardInterrupt
+        sys.exit(code)
     except HanpuriError as error:
         _fail(str(error), EXIT_FAULT_GIVEN)
     except (KeyboardInterrupt, typer.Abort):

@@ -36,8 +36,12 @@ def run(
         ways = explain(settings, folder, asked)
         print("\n\n".join(json.dumps(asdict(way), ensure_ascii=False) if as_json else _told(way) for way in ways))
         return
-    with _progress() as report:
-        path = prepare(settings, folder, report=report, processes=processes)
+    try:
+        with _progress() as report:
+            path = prepare(settings, folder, report=report, processes=processes)
+    except KeyboardInterrupt:
+        print("the same command goes on from here", file=sys.stderr)
+        raise
     facts = json.loads(path.read_text(encoding="utf-8"))
     print(json.dumps({"folder": str(folder), **facts}, ensure_ascii=False) if as_json else _summary(facts, folder))
 

@@ -113,8 +113,9 @@ def train(
 def _ctrl_c_waits() -> Iterator[list[int]]:
     """Collect the first ctrl-C in a list, to be looked at between steps: half a step cannot be gone on from."""
     interrupts: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupts  # signals reach the main thread alone
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield interrupts  # signals reach the main thread alone, and what a shell started in the background not at all
         return
     before = signal.getsignal(signal.SIGINT) or signal.default_int_handler
 

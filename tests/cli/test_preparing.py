@@ -1,6 +1,12 @@
 """`hanpuri prepare`, as a process of its own."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +104,33 @@ def test_what_is_wrong_is_said_in_one_line(hanpuri, desk, arguments, error):
 
     done = hanpuri("prepare", *arguments)
     assert (done.code, done.out, done.err) == (2, "", error.replace("{recipes}", str(SHIPPED)))
+
+
+START = """
+import signal, sys
+from hanpuri.cli import main
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what runs in the background deaf to it
+    main()
+"""
+
+
+def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(hanpuri, tmp_path):
+    (tmp_path / "start.py").write_text(START, "utf-8")
+    texts = "".join(f"방 {number}번은 창이 크고 {number * 7}호보다 조용했어요\n" for number in range(20_000))
+    (tmp_path / "reviews.txt").write_text(texts, "utf-8")
+    (tmp_path / "my.yaml").write_text("kind: prepare\nname: x\nform: text\nsources: [{path: reviews.txt}]\n", "utf-8")
+    command = [sys.executable, "start.py", "prepare", "my.yaml", "--processes", "2"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, start_new_session=True, **streams)
+    while not list(tmp_path.glob("prepared/x/work/read/*.parquet")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)  # which also waits until no process of the pool holds the pipes
+    assert (process.returncode, out, err) == (130, "", "the same command goes on from here\nhanpuri: stopped\n")
+    assert "rows read" in hanpuri("prepare", "my.yaml").out
 
 
 LONG = 100 * 1024 * 1024

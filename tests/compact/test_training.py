@@ -155,6 +155,14 @@ def test_only_so_many_rows_are_watched_and_all_are_scored_at_the_end(tmp_path, t
 # --- stopping and going on
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A shell starts what runs in the background deaf to ctrl-C, this test run perhaps with it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def ctrl_c_at(wanted: int):
     """Press ctrl-C while the metrics of a step are shown."""
     return lambda step, metrics: signal.raise_signal(signal.SIGINT) if step == wanted else None
@@ -215,6 +223,11 @@ def test_a_second_ctrl_c_does_not_wait_for_the_step(go):
     with pytest.raises(KeyboardInterrupt):
         go(report=press_twice, watch={"log_every": 2, "save_every": 1})
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_training_that_is_deaf_to_ctrl_c_stays_so(go):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    assert go(report=ctrl_c_at(2)).finished
 
 
 def test_ctrl_c_means_what_it_did_before_once_training_is_over(go):

@@ -5,6 +5,7 @@ In: calls, each of a function and its arguments. Out: all of them made; the firs
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -62,7 +63,9 @@ class Workers:
 
     def _run_side_by_side(self, calls: Iterable[Call], progress: Progress) -> None:
         # Spawned, not forked: a forked process inherits the locks of Arrow's threads but not the threads.
-        self._pool = self._pool or ProcessPoolExecutor(self.processes, mp_context=get_context("spawn"))
+        self._pool = self._pool or ProcessPoolExecutor(
+            self.processes, mp_context=get_context("spawn"), initializer=_leave_ctrl_c_to_the_parent
+        )
         running: set[Future[Any]] = set()
         num_done = 0
         for function, arguments in calls:
@@ -78,6 +81,11 @@ class Workers:
             future.result()
         progress(num_done + len(done))
         return left, num_done + len(done)
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    """A terminal sends ctrl-C to all processes; the parent ends the others once their batch is written."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _num_processors() -> int:
