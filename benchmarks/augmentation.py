@@ -23,7 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from hanpuri.data.preparation.augmentation import augment_batch, noisy_copies
-from hanpuri.data.preparation.recipe import AugmentSettings
+from hanpuri.data.recipe import AugmentSettings
 from hanpuri.noise.attribution import rules_used
 
 CORPUS = Path("corpus/open")

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from hanpuri.compact.model_files import NEEDED, ModelFiles
 from hanpuri.compact.settings import CompactRecipe
 from hanpuri.compact.vocabulary import Vocabulary
-from hanpuri.data.preparation.recipe import PrepareRecipe
+from hanpuri.data.recipe import PrepareRecipe
 from hanpuri.noise.rules import RULES
 from hanpuri.recipe import read_recipe
 from hanpuri.runs import sha256_of

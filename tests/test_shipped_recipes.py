@@ -14,7 +14,7 @@ import yaml
 from pyarrow.parquet import read_table
 
 from hanpuri.data.preparation.prepare import prepare
-from hanpuri.data.preparation.recipe import PrepareRecipe
+from hanpuri.data.recipe import PrepareRecipe
 from hanpuri.data.templates import CHAT, load_template
 from hanpuri.recipe import read_recipe
 

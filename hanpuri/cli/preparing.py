@@ -11,7 +11,7 @@ from typing import Any
 from hanpuri.cli.recipes import find_recipe
 from hanpuri.data.preparation.explain import Way, explain
 from hanpuri.data.preparation.prepare import Report, prepare
-from hanpuri.data.preparation.recipe import PrepareRecipe
+from hanpuri.data.recipe import PrepareRecipe
 from hanpuri.recipe import read_recipe
 
 EXAMPLES = """

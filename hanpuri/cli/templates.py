@@ -19,8 +19,8 @@ from typing import Any
 
 from hanpuri.data.chats import ChatTemplate, TrainOn, choose_template
 from hanpuri.data.examples import IGNORE, Example, make_example
-from hanpuri.data.preparation.recipe import FORMS, ExampleSettings, Form, SourceSettings
-from hanpuri.data.preparation.records import Reading, Record
+from hanpuri.data.recipe import FORMS, ExampleSettings, Form, SourceSettings
+from hanpuri.data.records.records import Reading, Record
 from hanpuri.data.templates import CHAT, FORM_ORDER, SHIPPED, Rendered, Template, load_template
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 from hanpuri.errors import DataError, RecipeError

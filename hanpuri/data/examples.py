@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hanpuri.data.preparation.recipe import ExampleSettings
+from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import Rendered
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanpuri.data.examples import IGNORE, Counts, Example, Ids, iterate_examples
-from hanpuri.data.preparation.recipe import ExampleSettings
+from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import Rendered
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError

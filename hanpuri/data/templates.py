@@ -24,7 +24,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from hanpuri.data.files.formats import nearest
-from hanpuri.data.preparation.recipe import FORMS, OPTIONAL, Form
+from hanpuri.data.recipe import FORMS, OPTIONAL, Form
 from hanpuri.errors import DataError, RecipeError
 from hanpuri.recipe import Settings
 

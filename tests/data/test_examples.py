@@ -20,7 +20,7 @@ from hanpuri.data.examples import (
     make_examples,
     prompt_ids,
 )
-from hanpuri.data.preparation.recipe import ExampleSettings
+from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import Rendered, Segment, load_template
 from hanpuri.errors import DataError, ModelError
 

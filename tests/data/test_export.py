@@ -24,7 +24,7 @@ from hanpuri.data.export.lines import Wording, dump_line, from_line, to_line
 from hanpuri.data.export.reading import read_export
 from hanpuri.data.export.schemas import LIMITS, SCHEMAS, check_export_format, faults_of
 from hanpuri.data.export.writing import export_data
-from hanpuri.data.preparation.recipe import FORMS
+from hanpuri.data.recipe import FORMS
 from hanpuri.data.templates import restoration_instruction
 from hanpuri.errors import DataError
 

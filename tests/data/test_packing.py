@@ -19,7 +19,7 @@ from hanpuri.data.packing import (
     pack_documents,
     pack_examples,
 )
-from hanpuri.data.preparation.recipe import ExampleSettings
+from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import load_template
 
 documents = st.lists(st.lists(st.integers(1, 500), max_size=12), max_size=12)

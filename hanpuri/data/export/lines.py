@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanpuri.data.export.schemas import ExportFormat, MaybeText, Message, Strict, Text
-from hanpuri.data.preparation.recipe import Form
+from hanpuri.data.recipe import Form
 
 Line = dict[str, Any]
 Turn = dict[str, str]

@@ -18,7 +18,7 @@ from hanpuri.data.files.formats import Fault, suffixes
 from hanpuri.data.files.jsonfiles import read_json
 from hanpuri.data.files.tables import read_jsonl
 from hanpuri.data.files.textfiles import TextFile
-from hanpuri.data.preparation.recipe import Form
+from hanpuri.data.recipe import Form
 from hanpuri.errors import DataError
 
 

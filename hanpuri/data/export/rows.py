@@ -18,7 +18,7 @@ from hanpuri.data.files.jsonfiles import read_json
 from hanpuri.data.files.parquet import open_parquet
 from hanpuri.data.files.tables import check_cells, read_csv, read_jsonl
 from hanpuri.data.files.textfiles import TextFile
-from hanpuri.data.preparation.recipe import FORMS, OPTIONAL, Form, Split
+from hanpuri.data.recipe import FORMS, OPTIONAL, Form, Split
 from hanpuri.errors import DataError
 
 Row = dict[str, Any]

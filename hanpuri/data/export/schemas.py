@@ -24,7 +24,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from hanpuri.data.files.formats import nearest
 from hanpuri.data.files.tables import kind_of
-from hanpuri.data.preparation.recipe import Form
+from hanpuri.data.recipe import Form
 from hanpuri.errors import DataError
 
 ExportFormat = Literal["openai", "gemini", "alpaca", "messages", "koalpaca"]

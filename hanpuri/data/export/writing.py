@@ -21,7 +21,7 @@ from hanpuri.data.export.rows import Row, RowFile, beside, open_rows
 from hanpuri.data.export.schemas import LIMITS, SCHEMAS, ExportFormat, Strict, faults_of
 from hanpuri.data.files.formats import Fault, suffixes
 from hanpuri.data.files.targets import Target
-from hanpuri.data.preparation.recipe import FORMS, Form
+from hanpuri.data.recipe import FORMS, Form
 from hanpuri.data.templates import restoration_instruction
 from hanpuri.errors import DataError
 

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from hanpuri.data.preparation.recipe import AugmentSettings, MixSettings
+from hanpuri.data.recipe import AugmentSettings, MixSettings
 from hanpuri.hangul import is_syllable
 from hanpuri.noise.obfuscate import obfuscate
 

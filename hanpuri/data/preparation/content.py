@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hanpuri.data.preparation.recipe import FORMS, Form
+from hanpuri.data.recipe import FORMS, Form
 
 ID_BYTES = 10
 # Between texts that are hashed as one: "방이", "넓다" is not "방", "이 넓다".

@@ -32,9 +32,9 @@ from hanpuri.data.preparation.deduplicate import (
     similarities,
 )
 from hanpuri.data.preparation.overlap import NONE
-from hanpuri.data.preparation.recipe import FORMS, NearSettings, PrepareRecipe
 from hanpuri.data.preparation.shards import Shards, arrow, write_table
 from hanpuri.data.preparation.splitting import SPLITS, TRAIN, deal_out, length_classes
+from hanpuri.data.recipe import FORMS, NearSettings, PrepareRecipe
 from hanpuri.errors import DataError
 
 LEFT_OUT = -1

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hanpuri.data.preparation.recipe import NearSettings
 from hanpuri.data.preparation.windows import Hashes, hash_windows, mix
+from hanpuri.data.recipe import NearSettings
 from hanpuri.errors import DataError
 
 NUM_PERMUTATIONS = 128

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanpuri.data.preparation.cleaning import Change, Cleaner
-from hanpuri.data.preparation.recipe import PrepareRecipe
-from hanpuri.data.preparation.records import Reading, Record
+from hanpuri.data.cleaning.cleaner import Change, Cleaner
 from hanpuri.data.preparation.shards import arrow
+from hanpuri.data.recipe import PrepareRecipe
+from hanpuri.data.records.records import Reading, Record
 from hanpuri.errors import DataError
 
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hanpuri.data.preparation.characters import replacement
-from hanpuri.data.preparation.cleaning import Cleaner
+from hanpuri.data.cleaning.characters import replacement
+from hanpuri.data.cleaning.cleaner import Cleaner
 from hanpuri.data.preparation.content import BORDER, asked, compared, content_id, said
 from hanpuri.data.preparation.deduplicate import key_of, normalise, sign_bands
 from hanpuri.data.preparation.overlap import EvaluationTexts
-from hanpuri.data.preparation.recipe import FORMS, PrepareRecipe
-from hanpuri.data.preparation.records import Record
 from hanpuri.data.preparation.shards import COUNTS, KEY_BYTES, about_columns, arrow, form_columns, write_table
+from hanpuri.data.recipe import FORMS, PrepareRecipe
+from hanpuri.data.records.records import Record
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ import numpy as np
 
 from hanpuri.data.preparation.augmentation import NoisyCopy, noisy_copies
 from hanpuri.data.preparation.decisions import CAUSES, CLEANED, Decisions
-from hanpuri.data.preparation.recipe import FORMS, AugmentSettings, PrepareRecipe
 from hanpuri.data.preparation.shards import COUNTS, Shards, about_columns, arrow, form_columns, write_table
 from hanpuri.data.preparation.splitting import SPLITS
+from hanpuri.data.recipe import FORMS, AugmentSettings, PrepareRecipe
 
 LEDGER = "ledger"
 

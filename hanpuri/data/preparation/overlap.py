@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hanpuri.data.files.folders import row_format
-from hanpuri.data.preparation.recipe import EvaluationSettings, SourceSettings
-from hanpuri.data.preparation.records import Reading
 from hanpuri.data.preparation.windows import Hashes, hash_windows, syllables_of
+from hanpuri.data.recipe import EvaluationSettings, SourceSettings
+from hanpuri.data.records.records import Reading
 from hanpuri.errors import DataError
 
 SHORTEST = 5  # syllables; "좋아요" stands everywhere and gives nothing away

@@ -21,14 +21,14 @@ from hanpuri.data.preparation.decisions import Decisions, decide
 from hanpuri.data.preparation.intake import take_in
 from hanpuri.data.preparation.outcome import join_parts, part_path, slice_of, write_ledger, write_parts
 from hanpuri.data.preparation.overlap import EvaluationTexts, open_evaluation
-from hanpuri.data.preparation.recipe import PrepareRecipe
-from hanpuri.data.preparation.records import Reading, Record
 from hanpuri.data.preparation.shards import Shards
 from hanpuri.data.preparation.splitting import SPLITS, TRAIN
 from hanpuri.data.preparation.summary import gather_facts
 from hanpuri.data.preparation.tokenization import check_examples
 from hanpuri.data.preparation.workers import Workers
 from hanpuri.data.quality.report import check_libraries, write_report
+from hanpuri.data.recipe import PrepareRecipe
+from hanpuri.data.records.records import Reading, Record
 from hanpuri.errors import DataError, HanpuriError
 from hanpuri.runs import Run, write_json
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hanpuri.data.preparation.deduplicate import Keys, Rows
-from hanpuri.data.preparation.recipe import FORMS, Form
+from hanpuri.data.recipe import FORMS, Form
 from hanpuri.errors import DataError
 
 KEY_BYTES = 16

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hanpuri.data.preparation.deduplicate import Keys, first_of_each, number_groups
-from hanpuri.data.preparation.recipe import Split, SplitSettings
 from hanpuri.data.preparation.windows import mix
+from hanpuri.data.recipe import Split, SplitSettings
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 TRAIN, VALIDATION, TEST = range(3)

@@ -22,7 +22,6 @@ from hanpuri.data.preparation.content import compared, said
 from hanpuri.data.preparation.decisions import CAUSES, EXACT, LEAK, NEAR, OVERLAP, Decisions
 from hanpuri.data.preparation.deduplicate import Rows, normalise, similarities
 from hanpuri.data.preparation.overlap import EvaluationTexts
-from hanpuri.data.preparation.recipe import FORMS, Form, PrepareRecipe
 from hanpuri.data.preparation.shards import COUNTS, Shards, arrow
 from hanpuri.data.preparation.splitting import SPLITS, length_classes
 from hanpuri.data.preparation.tokenization import token_facts
@@ -39,6 +38,7 @@ from hanpuri.data.quality.facts import (
     TextMeasures,
 )
 from hanpuri.data.quality.measures import known_responses, response_measures, text_measures
+from hanpuri.data.recipe import FORMS, Form, PrepareRecipe
 from hanpuri.noise.attribution import rules_used
 
 STEPS = (

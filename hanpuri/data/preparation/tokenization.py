@@ -13,10 +13,10 @@ from typing import Any
 from hanpuri.data.chats import ChatTemplate, choose_template
 from hanpuri.data.examples import Counts, iterate_examples, make_examples
 from hanpuri.data.preparation.content import said
-from hanpuri.data.preparation.recipe import FORMS, ExampleSettings, Form, PrepareRecipe
 from hanpuri.data.quality.facts import TokenFacts
 from hanpuri.data.quality.lengths import share_over
 from hanpuri.data.quality.tokens import audit_tokenizer
+from hanpuri.data.recipe import FORMS, ExampleSettings, Form, PrepareRecipe
 from hanpuri.data.templates import CHAT, Rendered, Template
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 from hanpuri.errors import DataError

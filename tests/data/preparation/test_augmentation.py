@@ -19,7 +19,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hanpuri.data.preparation.augmentation import MAX_DRAWS, NoisyCopy, augment_batch, noisy_copies
-from hanpuri.data.preparation.recipe import AugmentSettings, MixSettings
+from hanpuri.data.recipe import AugmentSettings, MixSettings
 from hanpuri.hangul import is_ks_x_1001, is_syllable
 from hanpuri.noise.obfuscate import obfuscate
 

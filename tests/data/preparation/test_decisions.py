@@ -23,10 +23,10 @@ from hanpuri.data.preparation.deduplicate import normalise
 from hanpuri.data.preparation.intake import take_in
 from hanpuri.data.preparation.overlap import EvaluationTexts
 from hanpuri.data.preparation.prepare import prepare
-from hanpuri.data.preparation.recipe import FORMS, PrepareRecipe
-from hanpuri.data.preparation.records import Reading
 from hanpuri.data.preparation.shards import Shards
 from hanpuri.data.preparation.splitting import SPLITS
+from hanpuri.data.recipe import FORMS, PrepareRecipe
+from hanpuri.data.records.records import Reading
 from hanpuri.errors import DataError
 
 HALVES = {"validation": 0.3, "test": 0.3}

@@ -24,7 +24,7 @@ from hanpuri.data.preparation.deduplicate import (
     sign_bands,
     similarities,
 )
-from hanpuri.data.preparation.recipe import NearSettings
+from hanpuri.data.recipe import NearSettings
 
 SYLLABLES = "가나다라마바사아자차카타파하거너더러머버서어저처커터퍼허고노도로모보소오조초코토포호"
 SHORT = st.text(st.sampled_from("가나다 !"), max_size=10)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from hanpuri.data.preparation.cleaning import Change
+from hanpuri.data.cleaning.cleaner import Change
 from hanpuri.data.preparation.content import content_id
 from hanpuri.data.preparation.explain import Way, explain
 from hanpuri.data.preparation.prepare import prepare
-from hanpuri.data.preparation.recipe import PrepareRecipe
+from hanpuri.data.recipe import PrepareRecipe
 from hanpuri.errors import DataError
 
 LONG = "역에서 내려 골목을 따라 십 분쯤 걸으면 작은 마당이 있는 한옥이 나오고 주인이 차를 내어 줍니다"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hanpuri.data.preparation.content import content_id
 from hanpuri.data.preparation.intake import take_in
 from hanpuri.data.preparation.overlap import EvaluationTexts
-from hanpuri.data.preparation.recipe import PrepareRecipe
-from hanpuri.data.preparation.records import Record
 from hanpuri.data.preparation.shards import Shards, arrow, write_table
+from hanpuri.data.recipe import PrepareRecipe
+from hanpuri.data.records.records import Record
 
 NOTHING = EvaluationTexts.read((), 15)
 KEYS = ("said_key", "compared_key", "asked_key", "unit_key", "rank_key")

@@ -14,10 +14,10 @@ from hanpuri.data.preparation.decisions import decide
 from hanpuri.data.preparation.intake import take_in
 from hanpuri.data.preparation.outcome import join_parts, part_path, slice_of, write_ledger, write_parts
 from hanpuri.data.preparation.overlap import EvaluationTexts
-from hanpuri.data.preparation.recipe import PrepareRecipe
-from hanpuri.data.preparation.records import Record
 from hanpuri.data.preparation.shards import COUNTS, Shards
 from hanpuri.data.preparation.splitting import SPLITS
+from hanpuri.data.recipe import PrepareRecipe
+from hanpuri.data.records.records import Record
 
 LONG = "역에서 내려 골목을 따라 십 분쯤 걸으면 작은 마당이 있는 한옥이 나오고 주인이 차를 내어 줍니다"
 

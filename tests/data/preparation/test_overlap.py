@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanpuri.data.preparation.overlap import NONE, EvaluationTexts, open_evaluation
-from hanpuri.data.preparation.recipe import EvaluationSettings
+from hanpuri.data.recipe import EvaluationSettings
 from hanpuri.errors import DataError
 
 # 30 syllables, no piece of five stands twice

@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from hanpuri.data.preparation.prepare import prepare
-from hanpuri.data.preparation.recipe import PrepareRecipe
+from hanpuri.data.recipe import PrepareRecipe
 from hanpuri.errors import DataError, HanpuriError, RecipeError
 from hanpuri.noise.obfuscate import obfuscate
 
@@ -156,7 +156,7 @@ RUN = """
 import sys
 from pathlib import Path
 from hanpuri.data.preparation.prepare import prepare
-from hanpuri.data.preparation.recipe import PrepareRecipe
+from hanpuri.data.recipe import PrepareRecipe
 from hanpuri.recipe import read_recipe
 if __name__ == "__main__":
     recipe = read_recipe(Path(sys.argv[1]), {"prepare": PrepareRecipe})

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanpuri.data.preparation.deduplicate import key_of
-from hanpuri.data.preparation.recipe import SplitSettings
 from hanpuri.data.preparation.splitting import TEST, TRAIN, VALIDATION, deal_out, draw, length_classes
+from hanpuri.data.recipe import SplitSettings
 
 UNITS = st.lists(st.integers(0, 30), max_size=60)
 SHARES = st.tuples(st.sampled_from([0, 0.01, 0.1, 0.3, 0.49]), st.sampled_from([0, 0.01, 0.1, 0.3, 0.5]))

@@ -30,9 +30,9 @@ from hanpuri.data.files.jsonfiles import read_json
 from hanpuri.data.files.parquet import open_parquet, read_columns
 from hanpuri.data.files.tables import UNCLOSED, check_cells, kind_of, read_csv, read_jsonl, split_ending
 from hanpuri.data.files.textfiles import TextFile
-from hanpuri.data.preparation.columns import choose_columns, listed
-from hanpuri.data.preparation.conversations import Problem, read_messages
-from hanpuri.data.preparation.recipe import ABOUT, FORMS, OPTIONAL, Form, SourceSettings
+from hanpuri.data.recipe import ABOUT, FORMS, OPTIONAL, Form, SourceSettings
+from hanpuri.data.records.columns import choose_columns, listed
+from hanpuri.data.records.conversations import Problem, read_messages
 from hanpuri.errors import DataError
 
 MAX_LINE_LENGTH = 10_000_000  # in characters; no row of a training set is that long, a broken file may be

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hanpuri.data.preparation.cleaning import Change, Cleaner
-from hanpuri.data.preparation.personal import KINDS
-from hanpuri.data.preparation.recipe import CleanSettings
+from hanpuri.data.cleaning.cleaner import Change, Cleaner
+from hanpuri.data.cleaning.personal import KINDS
+from hanpuri.data.recipe import CleanSettings
 
 
 def clean(text, **settings):

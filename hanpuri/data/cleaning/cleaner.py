@@ -19,10 +19,10 @@ from functools import partial
 from typing import Any
 from unicodedata import normalize
 
-from hanpuri.data.preparation.characters import collapse, control_characters, lower_case, nfc, replacement, trim
-from hanpuri.data.preparation.mojibake import mojibake
-from hanpuri.data.preparation.personal import KINDS, mask_kind
-from hanpuri.data.preparation.recipe import FORMS, CleanSettings, Form
+from hanpuri.data.cleaning.characters import collapse, control_characters, lower_case, nfc, replacement, trim
+from hanpuri.data.cleaning.mojibake import mojibake
+from hanpuri.data.cleaning.personal import KINDS, mask_kind
+from hanpuri.data.recipe import FORMS, CleanSettings, Form
 
 Step = tuple[str, Callable[[str], str]]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hanpuri.data.preparation.personal import KINDS, mask_kind, mask_personal
+from hanpuri.data.cleaning.personal import KINDS, mask_kind, mask_personal
 
 CASES = Path(__file__).parents[2] / "cases"
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanpuri.data.preparation.mojibake import mojibake
+from hanpuri.data.cleaning.mojibake import mojibake
 from hanpuri.noise.obfuscate import obfuscate
 
 CASES = Path(__file__).parents[2] / "cases"

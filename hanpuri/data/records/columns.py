@@ -12,7 +12,7 @@ What the recipe maps comes first, then columns of our own names, then the usual 
 from collections.abc import Mapping, Sequence
 
 from hanpuri.data.files.formats import TEXT_FIELDS, nearest
-from hanpuri.data.preparation.recipe import ABOUT, FORMS, OPTIONAL, Form
+from hanpuri.data.recipe import ABOUT, FORMS, OPTIONAL, Form
 from hanpuri.errors import DataError
 
 # What others call our fields. Instruction and output are taken from one row of PAIRS where a file has both.

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hanpuri.data.preparation.recipe import FORMS, SourceSettings
-from hanpuri.data.preparation.records import Reading, Record
+from hanpuri.data.recipe import FORMS, SourceSettings
+from hanpuri.data.records.records import Reading, Record
 from hanpuri.errors import DataError
 
 DROP = "or leave such rows out: `faults: drop`"

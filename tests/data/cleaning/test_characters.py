@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hanpuri.data.preparation.characters import collapse, control_characters, lower_case, nfc, replacement, trim
+from hanpuri.data.cleaning.characters import collapse, control_characters, lower_case, nfc, replacement, trim
 
 
 @pytest.mark.parametrize(
