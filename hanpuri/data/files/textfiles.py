@@ -105,8 +105,12 @@ class TextFile:
             raise open_fault(self.path, error) from None
         stream = stack.enter_context(_unpacked(file, self.path))
         try:
-            while chunk := stream.read1(NUM_CHUNK_BYTES):
-                self.num_bytes_read = file.tell() if self.path.is_file() else 0
+            is_file = self.path.is_file()
+            while True:
+                chunk = stream.read1(NUM_CHUNK_BYTES)
+                self.num_bytes_read = file.tell() if is_file else 0  # also when a checksum alone was left to read
+                if not chunk:
+                    return
                 yield chunk
         except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
             if stream is file:

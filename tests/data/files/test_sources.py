@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import os
+import random
 import sys
 import threading
 from importlib import import_module
@@ -535,10 +536,19 @@ def test_a_byte_order_mark_that_comes_in_pieces_is_taken_off(monkeypatch):
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
 def test_the_bytes_read_grow_up_to_the_size_of_the_file(pack):
     suffix = {bytes: "", gzip.compress: ".gz", lzma.compress: ".xz"}[pack]
-    source = open_source(write(f"a.txt{suffix}", pack(os.urandom(1 << 20).hex().encode() + b"\nend\n")))
+    source = open_source(write(f"a.txt{suffix}", pack(random.Random(0).randbytes(1 << 20).hex().encode() + b"\nend\n")))
     counts = [source.bytes_read() for _ in source.rows()]
     assert counts == sorted(counts)
     assert source.bytes_read() == source.num_bytes == Path(f"a.txt{suffix}").stat().st_size
+
+
+@pytest.mark.parametrize("num_bytes", [7715, 7716, 7717, 7721, 7722])
+def test_a_checksum_that_is_left_to_read_at_the_end_counts(num_bytes):
+    # Packed, these are a few bytes more than one block of the disk buffer: all text is there before they are read.
+    text = random.Random(num_bytes).randbytes(num_bytes).hex().encode() + b"\nend\n"
+    source = open_source(write("a.txt.xz", lzma.compress(text)))
+    assert [row.text for row in source.rows()][-1] == "end"
+    assert source.bytes_read() == source.num_bytes
 
 
 # --- Parquet
