@@ -124,7 +124,7 @@ def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(hanpuri, tmp_path):
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, start_new_session=True, **streams)
-    while not list(tmp_path.glob("prepared/x/work/read/*.parquet")):
+    while not list(tmp_path.rglob("*.parquet")):
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
