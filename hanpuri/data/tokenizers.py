@@ -44,10 +44,12 @@ class Tokenizer:
     """Whether it puts the bos token before a text by itself, as every engine will have it do."""
     special_ids: frozenset[int]
     """Tokens that are signs to the model and no text: bos, eos, the marks of a chat."""
+    fast: Any
+    """The library's own object: what trainers take and what is saved beside a model."""
 
     def __init__(self, name: str, fast: Any) -> None:
         self.name = name
-        self._fast = fast
+        self.fast = fast
         self._first = fast.backend_tokenizer
         self.vocab_size = len(fast)
         self.bos_id, self.eos_id = fast.bos_token_id, fast.eos_token_id
@@ -160,7 +162,7 @@ class Tokenizer:
     @property
     def has_chat_template(self) -> bool:
         """Whether its folder brings a template for chats."""
-        return bool(self._fast.chat_template)
+        return bool(self.fast.chat_template)
 
     def apply_chat_template(self, messages: Messages, where: str, *, add_generation_prompt: bool = False) -> str:
         """
@@ -181,7 +183,7 @@ class Tokenizer:
             mend = "take a template file, or the tokenizer of the instruction-tuned model"
             raise ModelError(f"the tokenizer {self.name} has no chat template, expected one", mend)
         try:
-            text = self._fast.apply_chat_template(
+            text = self.fast.apply_chat_template(
                 list(messages), tokenize=False, add_generation_prompt=add_generation_prompt
             )
         except (TemplateError, TypeError, ValueError) as error:
