@@ -12,6 +12,12 @@ TORCH = torch==2.13.0
 
 # --no-compile: byte code is then written for what is imported only, a fifth of what all of it takes.
 PIP_INSTALL = -m pip install -q --disable-pip-version-check --no-compile
+# Where the shell forbids to write byte code, as many containers do, each command that a test starts would compile all
+# libraries anew: twice the time.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Tests run side by side, a file to a process, each on one thread. At most four: every process loads torch.
+PYTEST = OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: help run test bench soak train browser
 
@@ -25,7 +31,7 @@ test: $(TEST)/installed browser  ## lint, format, types, all tests
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
 	$(TEST)/bin/mypy
-	$(TEST)/bin/python -m pytest -q
+	$(PYTEST)
 
 bench: $(TEST)/installed  ## print the tables of benchmarks/
 	@set -e; for script in $(filter-out benchmarks/__init__.py benchmarks/soak%, $(wildcard benchmarks/*.py)); do \
@@ -53,7 +59,7 @@ $(CORE)/installed: pyproject.toml
 	touch $@
 
 $(TEST)/installed: pyproject.toml $(TEST)/$(TORCH)
-	$(TEST)/bin/python $(PIP_INSTALL) -e '.[train,data,dev]'
+	$(TEST)/bin/python $(PIP_INSTALL) -e '.[llm,dev]'
 	touch $@
 
 $(TEST)/$(TORCH):

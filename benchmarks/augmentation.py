@@ -22,7 +22,7 @@ from itertools import cycle, islice
 from multiprocessing import get_context
 from pathlib import Path
 
-from hanpuri.data.preparation.augmentation import augment_batch, noisy_copies
+from hanpuri.data.preparation.augmentation import NoisyCopy, noisy_copies
 from hanpuri.data.recipe import AugmentSettings
 from hanpuri.noise.attribution import rules_used
 
@@ -42,10 +42,15 @@ def read_rows(name: str, num_rows: int) -> list[Row]:
     return [(f"{name}-{number}", text) for number, text in enumerate(islice(cycle(texts), num_rows))]
 
 
+def make_copies(rows: list[Row], settings: AugmentSettings, seed: int) -> list[list[NoisyCopy]]:
+    """Make the copies of one task; a process of the pool does this."""
+    return [noisy_copies(clean, id, settings, seed) for id, clean in rows]
+
+
 def measure(rows: list[Row], settings: AugmentSettings, seed: int, processes: int) -> tuple[float, float, int]:
     """Make all copies: seconds on the clock and of the processors, and how many copies there are."""
     tasks = [rows[start : start + ROWS_A_TASK] for start in range(0, len(rows), ROWS_A_TASK)]
-    work = partial(augment_batch, settings=settings, seed=seed)
+    work = partial(make_copies, settings=settings, seed=seed)
     started, used = time.perf_counter(), _processor_seconds()
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         copies = sum(len(made) for batch in pool.map(work, tasks) for made in batch)

@@ -13,7 +13,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -24,6 +24,7 @@ from hanpuri.data.recipe import PrepareRecipe
 from hanpuri.noise.rules import RULES
 from hanpuri.recipe import read_recipe
 from hanpuri.runs import sha256_of
+from hanpuri.training.recipe import PretrainRecipe, SftRecipe
 
 REPOSITORY = Path(__file__).parents[1]
 RECIPES = REPOSITORY / "hanpuri" / "recipes"
@@ -203,7 +204,7 @@ def _section_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
         return annotation, False
     for inner in get_args(annotation):
         if isinstance(inner, type) and issubclass(inner, BaseModel):
-            return inner, True
+            return inner, get_origin(annotation) is tuple
     return None, False
 
 
@@ -211,6 +212,8 @@ def _default(field: Any) -> str:
     if field.is_required():
         return "required"
     value = list(field.default) if isinstance(field.default, tuple) else field.default
+    if isinstance(value, BaseModel) or (isinstance(value, list) and any(isinstance(one, BaseModel) for one in value)):
+        return ""  # the keys below say it
     return "" if value is None or value == [] else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
@@ -234,6 +237,7 @@ def all_tables() -> dict[Path, dict[str, Table]]:
         },
         REPOSITORY / "docs" / "noise.md": {"rules": rules},
         REPOSITORY / "docs" / "training.md": {"keys": lambda: keys(CompactRecipe)},
+        REPOSITORY / "docs" / "tuning.md": {"sft": lambda: keys(SftRecipe), "pretrain": lambda: keys(PretrainRecipe)},
         REPOSITORY / "docs" / "data.md": {"preparations": preparations, "keys": lambda: keys(PrepareRecipe)},
     }
     for files in models():

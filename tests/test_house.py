@@ -225,8 +225,9 @@ def test_importing_hanpuri_loads_no_heavy_library_and_no_stage_beyond_the_noise(
     assert loaded_by("import hanpuri") & ({"torch", "transformers", "onnxruntime"} | beyond_the_noise) == set()
 
 
-def test_importing_the_command_line_loads_neither_torch_nor_transformers():
-    assert loaded_by("import hanpuri.cli.app") & {"torch", "transformers"} == set()
+@pytest.mark.parametrize("module", ["hanpuri.cli.app", "hanpuri.training.recipe"])
+def test_importing_what_only_reads_and_checks_loads_neither_torch_nor_transformers(module):
+    assert loaded_by(f"import {module}") & {"torch", "transformers", "trl", "peft", "datasets", "matplotlib"} == set()
 
 
 def test_what_a_fresh_interpreter_loads_is_seen():

@@ -27,6 +27,7 @@ Encoding = Annotated[str, typer.Option(help="Encoding of the input, such as cp94
 Format = Annotated[str | None, typer.Option(help="text, csv, tsv, jsonl or parquet, if the name does not say it.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, to stdout.")]
 Model = Annotated[str, typer.Option(help="base, small, or the folder of a trained model.")]
+Device = Annotated[str | None, typer.Option(help="cuda or cpu; a GPU if there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; all that may be used, if not given.")]
 
 
@@ -113,15 +114,19 @@ def evaluate(
 
 @app.command(epilog=learning.TRAIN_EXAMPLES)
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one: base, small.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one: base, cpu-tiny.")],
     set: Annotated[list[str] | None, typer.Option(help="Override a key, such as training.steps=100.")] = None,
     runs: Annotated[Path, typer.Option(help="Where run folders are made.")] = Path("runs"),
     stop_after: Annotated[float, typer.Option(min=0, help="Save and stop after so many seconds.")] = float("inf"),
-    device: Annotated[str | None, typer.Option(help="cuda or cpu; a GPU if there is one.")] = None,
+    device: Device = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check an LLM recipe, show rows, memory and time ahead; train nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train what a recipe describes; the same command goes on with a run that was stopped."""
-    learning.train(recipe, tuple(set or ()), runs, stop_after=stop_after, device=device, as_json=json)
+    given = tuple(set or ())
+    learning.train(recipe, given, runs, stop_after=stop_after, device=device, dry_run=dry_run, as_json=json)
 
 
 @app.command(epilog=learning.EXPORT_EXAMPLES)

@@ -1,4 +1,9 @@
-"""`hanpuri train` and `hanpuri export`: find the recipe, hand it to its stage, show how it goes."""
+"""
+`hanpuri train` and `hanpuri export`: find the recipe, hand it to its stage, show how it goes.
+
+In: a recipe of `kind: compact`, our own restorer, or of `kind: pretrain` or `sft`, an LLM, which is told of in `tuning`.
+Out: a run's folder, and where it stands at the end.
+"""
 
 import importlib.util
 import json
@@ -7,13 +12,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from hanpuri.cli import tuning
 from hanpuri.cli.recipes import find_recipe
-from hanpuri.errors import ModelError
-
-if TYPE_CHECKING:
-    from hanpuri.compact.settings import CompactRecipe
+from hanpuri.compact.settings import CompactRecipe
+from hanpuri.errors import ModelError, RecipeError
+from hanpuri.recipe import Settings, read_recipe
+from hanpuri.training.recipe import KINDS as LLM_KINDS
 
 TRAIN_EXAMPLES = """
 [bold]Examples[/bold]
@@ -23,7 +28,14 @@ TRAIN_EXAMPLES = """
   hanpuri train my.yaml --set training.steps=2000 --set network.width=256
 
   hanpuri train base --stop-after 540
+
+  hanpuri train cpu-tiny --dry-run
+
+  hanpuri train qwen3-sft-lora --set model.path=models/qwen3 --set training.epochs=1
+
+  torchrun --nproc-per-node 2 -m hanpuri train my.yaml
 """
+KINDS: dict[str, type[Settings]] = {"compact": CompactRecipe, **LLM_KINDS}
 EXPORT_EXAMPLES = """
 [bold]Examples[/bold]
 
@@ -32,10 +44,28 @@ EXPORT_EXAMPLES = """
 
 
 def train(
-    recipe: str, overrides: Sequence[str], runs: Path, *, stop_after: float, device: str | None, as_json: bool
+    recipe: str,
+    overrides: Sequence[str],
+    runs: Path,
+    *,
+    stop_after: float,
+    device: str | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Train, and print where the run stands at the end."""
-    settings = _read(find_recipe(recipe, "compact"), overrides)
+    """Train, and print where the run stands at the end; with `dry_run`, only say what would be done."""
+    settings = read_recipe(find_recipe(recipe, *KINDS), KINDS, overrides)
+    if isinstance(settings, CompactRecipe):
+        if dry_run:
+            raise RecipeError("--dry-run looks ahead in pretrain and sft recipes alone", "train with --stop-after 60")
+        _train_restorer(settings, runs, stop_after=stop_after, device=device, as_json=as_json)
+    else:
+        tuning.train(settings, runs, stop_after=stop_after, device=device, dry_run=dry_run, as_json=as_json)
+
+
+def _train_restorer(
+    settings: CompactRecipe, runs: Path, *, stop_after: float, device: str | None, as_json: bool
+) -> None:
     _need_torch()
     from hanpuri.compact.training import train as train_compact
     from hanpuri.evaluation.metrics import char_accuracy
@@ -55,20 +85,12 @@ def train(
 
 def export(run: Path) -> None:
     """Write a run's quantised model again."""
-    settings = _read(run / "recipe.yaml", ())
+    settings = read_recipe(run / "recipe.yaml", {"compact": CompactRecipe})
+    assert isinstance(settings, CompactRecipe)
     _need_torch()
     from hanpuri.compact.export import export_run
 
     print(f"{export_run(run, settings)} is ready")
-
-
-def _read(path: Path, overrides: Sequence[str]) -> "CompactRecipe":
-    from hanpuri.compact.settings import CompactRecipe
-    from hanpuri.recipe import read_recipe
-
-    settings = read_recipe(path, {"compact": CompactRecipe}, overrides)
-    assert isinstance(settings, CompactRecipe)
-    return settings
 
 
 def _need_torch() -> None:

@@ -9,9 +9,9 @@ from hanpuri.errors import RecipeError
 SHIPPED = Path(__file__).parent.parent / "recipes"
 
 
-def find_recipe(recipe: str, kind: str) -> Path:
+def find_recipe(recipe: str, *kinds: str) -> Path:
     """
-    Find a recipe by its path, or a shipped one by its name; if there is neither, those of the wanted kind are named.
+    Find a recipe by its path, or a shipped one by its name; if there is neither, those of the wanted kinds are named.
 
     Raises:
         RecipeError: if there is neither.
@@ -21,7 +21,7 @@ def find_recipe(recipe: str, kind: str) -> Path:
         return Path(recipe)
     if recipe in shipped:
         return shipped[recipe]
-    wanted = sorted(name for name, path in shipped.items() if _kind_of(path) == kind)
+    wanted = sorted(name for name, path in shipped.items() if _kind_of(path) in kinds)
     near = difflib.get_close_matches(recipe, wanted, n=1)
     hint = f"did you mean {near[0]}?" if near else "give a recipe file, or one of these names"
     raise RecipeError(f"no recipe is called {recipe!r}; shipped are {', '.join(wanted)}", hint)

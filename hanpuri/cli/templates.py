@@ -13,15 +13,15 @@ tokenizer.
 import json
 import sys
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from hanpuri.data.chats import ChatTemplate, TrainOn, choose_template
 from hanpuri.data.examples import IGNORE, Example, make_example
-from hanpuri.data.recipe import FORMS, ExampleSettings, Form, SourceSettings
-from hanpuri.data.records.records import Reading, Record
-from hanpuri.data.templates import CHAT, FORM_ORDER, SHIPPED, Rendered, Template, load_template
+from hanpuri.data.recipe import ExampleSettings
+from hanpuri.data.records.forms import open_rows
+from hanpuri.data.records.records import Record
+from hanpuri.data.templates import CHAT, SHIPPED, Rendered, Template, load_template
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 from hanpuri.errors import DataError, RecipeError
 
@@ -81,30 +81,11 @@ def find_row(place: str) -> Record:
     path, _, line = place.rpartition(":")
     if not path or not line.isdecimal():
         raise DataError(f"--row is {place!r}, expected a file and a line", "write it as pairs.jsonl:1")
-    refused: list[DataError] = []
-    for form in FORM_ORDER:
-        reading = _read_as(form, Path(path), refused)
-        if reading is None:
-            continue
-        found = next((one for one in reading if one.where.rpartition(":")[2] == line), None)
-        if found is None:
-            raise DataError(f"{place}: found no sound row that begins at this line", "name the line of another row")
-        return found
-    if len({str(error) for error in refused}) == 1:
-        raise refused[0]
-    expected = "; ".join(", ".join(FORMS[form]) for form in FORM_ORDER)
-    raise DataError(f"{path}: found no fields of one form, expected {expected}", "rename the fields")
-
-
-def _read_as(form: Form, path: Path, refused: list[DataError]) -> Iterator[Record] | None:
-    """Begin to read a file as rows of a form; None, and one error more in `refused`, if it has no such rows."""
-    try:
-        records = Reading(SourceSettings(path=path, encoding="auto", faults="drop"), form).records()
-        first = next(records, None)
-    except DataError as error:
-        refused.append(error)
-        return None
-    return records if first is None else chain([first], records)
+    reading = open_rows(Path(path), faults="drop")
+    found = next((one for one in reading.records() if one.where.rpartition(":")[2] == line), None)
+    if found is None:
+        raise DataError(f"{place}: found no sound row that begins at this line", "name the line of another row")
+    return found
 
 
 def marked(rendered: Rendered, *, coloured: bool) -> str:

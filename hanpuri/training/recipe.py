@@ -292,6 +292,7 @@ class WatchSettings(Settings):
 class TrainRecipe(Settings):
     """What both kinds share."""
 
+    kind: str
     name: str = Field(pattern=r"^[\w.-]+$", description="The run's folder is runs/<name>.")
     seed: int = Field(default=0, ge=0, description="Decides new weights, the order of the data, dropout.")
     model: ModelSettings

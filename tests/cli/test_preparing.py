@@ -117,7 +117,7 @@ if __name__ == "__main__":
 
 def test_ctrl_c_ends_all_processes_and_says_how_to_go_on(hanpuri, tmp_path):
     (tmp_path / "start.py").write_text(START, "utf-8")
-    texts = "".join(f"방 {number}번은 창이 크고 {number * 7}호보다 조용했어요\n" for number in range(20_000))
+    texts = "".join(f"방 {number}번은 창이 크고 {number * 7}호보다 조용했어요\n" for number in range(12_000))
     (tmp_path / "reviews.txt").write_text(texts, "utf-8")
     (tmp_path / "my.yaml").write_text("kind: prepare\nname: x\nform: text\nsources: [{path: reviews.txt}]\n", "utf-8")
     command = [sys.executable, "start.py", "prepare", "my.yaml", "--processes", "2"]

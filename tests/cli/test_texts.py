@@ -94,7 +94,8 @@ def test_a_lone_surrogate_in_jsonl_survives(hanpuri):
 
 
 def test_a_reader_that_leaves_a_pipe_early_is_no_fault(tmp_path):
-    (tmp_path / "many.txt").write_text("념뭄\n" * 60_000, encoding="utf-8")
+    # 110 KB of output, more than a pipe takes: the process is still writing when the reader leaves.
+    (tmp_path / "many.txt").write_text("념뭄\n" * 16_000, encoding="utf-8")
     command = [sys.executable, "-m", "hanpuri", "restore", "--model", "small", "--file", str(tmp_path / "many.txt")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as restore:
         assert restore.stdout.readline() == "너무\n".encode()

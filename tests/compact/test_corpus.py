@@ -76,7 +76,7 @@ def test_lines_are_joined_by_line_breaks_and_spaces_become_marks():
         ("a.txt", "방이\n좁아요", {}),  # no line end at the end
         ("a.txt", "방이\r\n좁아요\r\n", {}),  # from Windows
         ("a.txt.xz", lzma.compress("방이\n좁아요\n".encode()), {}),
-        ("a.txt.gz", gzip.compress("방이\n좁아요\n".encode()), {}),
+        ("a.txt.gz", gzip.compress("방이\n좁아요\n".encode(), mtime=0), {}),
         ("a.xz", lzma.compress("방이\n좁아요\n".encode()), {}),
         ("a.jsonl", '{"id": 1, "output": "방이"}\n{"id": 2, "output": "좁아요"}\n', {"field": "output"}),
         ("a.jsonl.xz", lzma.compress('{"output": "방이"}\n{"output": "좁아요"}\n'.encode()), {"field": "output"}),

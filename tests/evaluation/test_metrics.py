@@ -1,6 +1,7 @@
 """The scores: known values, bounds on arbitrary text, and agreement with a plain definition."""
 
 import json
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from hanpuri.errors import DataError
 from hanpuri.evaluation.evaluate import evaluate, read_pairs
-from hanpuri.evaluation.metrics import cer, char_accuracy, char_f1, edit_distance, exact_match
+from hanpuri.evaluation.metrics import cer, char_accuracy, char_f1, edit_distance, exact_match, token_f1
 from hanpuri.hangul import code_points
 
 TEXTS = st.lists(st.text(max_size=20), min_size=1, max_size=4)
@@ -55,9 +56,41 @@ def test_the_edit_distance_is_the_textbooks(first, second):
     assert edit_distance(code_points(first), code_points(second)) == table[-1]
 
 
+TOKEN_F1 = [
+    # hypothesis, reference, F1
+    ("서해로 흐릅니다", "서해로 흐릅니다", 1.0),
+    ("흐릅니다 서해로", "서해로 흐릅니다", 1.0),  # in any order
+    ("서해로\n 흐릅니다 ", "서해로 흐릅니다", 1.0),  # white space of any kind
+    ("네 네", "네", 2 / 3),  # a token counts as often as it stands there
+    ("서해로", "서해", 0.0),  # another particle is another token
+    (unicodedata.normalize("NFD", "방이"), "방이", 1.0),  # decomposed and precomposed are the same text
+    ("", "네", 0.0),
+    ("네", " ", 0.0),
+    ("", " ", 1.0),
+]
+
+
+@pytest.mark.parametrize(("hypothesis", "reference", "f1"), TOKEN_F1)
+def test_known_pairs_have_a_known_token_f1(hypothesis, reference, f1):
+    assert token_f1([hypothesis], [reference]) == pytest.approx(f1)
+
+
+def test_token_f1_is_a_mean_over_rows_so_that_a_short_row_counts_as_much():
+    assert token_f1(["가 나 다", "라"], ["가 나 다", "마"]) == 0.5
+
+
+@given(TEXTS)
+def test_token_f1_is_the_same_both_ways_and_perfect_for_the_same_text(texts):
+    assert token_f1(texts, texts) == 1.0
+    assert token_f1(texts, texts[::-1]) == pytest.approx(token_f1(texts[::-1], texts))
+    assert 0 <= token_f1(texts, texts[::-1]) <= 1
+
+
 def test_different_numbers_of_texts_are_a_wrong_call():
     with pytest.raises(ValueError, match="zip"):
         char_accuracy(["가"], ["가", "나"])
+    with pytest.raises(ValueError, match="zip"):
+        token_f1(["가"], ["가", "나"])
 
 
 def test_evaluate_scores_the_clean_side_as_an_input_too():

@@ -4,6 +4,7 @@ Plots: what stands in their SVG, and that the same numbers give the same bytes.
 In: numbers and names. Out: an <svg> element to stand inside a page.
 """
 
+import math
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hanpuri.pages.plots import MAX_LABEL_COLUMNS, SERIES, Plot, bars, histogram
+from hanpuri.pages.plots import MAX_LABEL_COLUMNS, SERIES, Plot, bars, histogram, lines
 
 
 def labels_plot(labels=("긍정", "부정"), title="Rows by label", **series) -> Plot:
@@ -109,11 +110,111 @@ def test_any_label_and_title_give_an_element_that_can_be_read(text):
     assert ElementTree.fromstring(plot.svg).tag == "svg"
 
 
+# --- courses
+
+
+def loss_plot(points=((10, 2.5), (20, 2.25)), title="Loss", **options) -> Plot:
+    series = options.pop("series", {"training": points})
+    return lines(title, series, axes=("step", "nats"), told="It falls.", **options)
+
+
+def dots(plot: Plot) -> int:
+    return sum("--series" in use.get("style", "") for use in ElementTree.fromstring(plot.svg).iter("use"))
+
+
+def line_of(plot: Plot) -> str:
+    """The path of the first series: M begins a stretch of it, L goes on with it."""
+    found = (path for path in ElementTree.fromstring(plot.svg).iter("path") if "fill: none" in path.get("style", ""))
+    (path,) = (path.get("d") for path in found if "--series-1" in path.get("style"))
+    return path
+
+
+def test_both_axes_reach_over_the_points_and_are_named():
+    shown = texts(loss_plot())
+    assert shown[-2:] == ["step", "nats"]
+    assert (shown[0], shown[-3]) == ("10", "2.5")
+
+
+def test_few_points_are_dots_and_many_are_a_line():
+    course = [(step, step / 7) for step in range(200)]
+    assert [dots(loss_plot(course[:count])) for count in (1, 24, 200)] == [1, 24, 0]
+
+
+def test_a_point_that_cannot_be_drawn_is_a_gap_and_one_alone_between_gaps_a_dot():
+    course = [(step, math.nan if step in (50, 52, 90) else math.sin(step)) for step in range(100)]
+    plot = loss_plot(course)
+    assert line_of(plot).count("M") in (3, 4)  # up to 49; 53 to 89; from 91 on; 51 is a stretch without length
+    assert dots(plot) == 1
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(1, math.nan), (2, math.inf), (3, -math.inf)],
+        [(0, 0.0)],  # no place on a logarithmic axis
+        [(1, 1e-300), (2, 1e300)],
+        [(1, 5e-324)],
+        [(1, 0.1), (2, 0.1)],  # a course that stands still
+        [(-5, -1.0), (0, -1.0000001)],
+        [(10**9, 1), (10**9 + 1, 2)],
+    ],
+)
+@pytest.mark.parametrize("logarithmic", [(False, False), (False, True), (True, True)])
+def test_whatever_the_numbers_are_a_plot_comes_of_them(points, logarithmic):
+    plot = loss_plot(points, logarithmic=logarithmic, band=[(x, y / 2, y * 2) for x, y in points], mark=("best", 0))
+    assert not re.search(r"\b(nan|inf)\b", plot.svg)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.floats(), st.floats()), min_size=1, max_size=5), st.tuples(st.booleans(), st.booleans()))
+def test_any_points_give_an_element_that_can_be_read(points, logarithmic):
+    plot = loss_plot(points, logarithmic=logarithmic)
+    assert ElementTree.fromstring(plot.svg).tag == "svg"
+    assert "nan" not in plot.svg
+
+
+def test_powers_of_ten_stand_on_a_long_logarithmic_axis_and_figures_on_a_short_one():
+    compute = [(10.0**power, 4 - (power - 15) / 4) for power in range(15, 21)]
+    shown = texts(loss_plot(compute, logarithmic=(True, True)))
+    assert shown[:6] == ["1e15", "1e16", "1e17", "1e18", "1e19", "1e20"]
+    assert shown[6:-2] == ["3", "3.5", "4"]
+
+
+def test_a_band_is_tinted_and_the_axis_reaches_over_it():
+    plot = loss_plot(band=[(10, 2, 3), (20, 1, math.nan), (30, 2, 4)])
+    assert "fill-opacity: 0.18" in plot.svg
+    assert {"2", "4", "30"} <= set(texts(plot))
+
+
+def test_a_mark_of_a_course_lies_inside_the_plot():
+    plot = loss_plot(mark=("best", 40))
+    (text,) = (text for text in ElementTree.fromstring(plot.svg).iter("text") if text.text == "best")
+    assert 200 < float(text.get("x")) < 400
+    assert "40" in texts(plot)
+
+
+def test_the_same_courses_give_the_same_bytes():
+    assert loss_plot(mark=("best", 20)) == loss_plot(mark=("best", 20))
+
+
+@pytest.mark.parametrize(
+    ("series", "message"),
+    [
+        ({"training": []}, "the series 'training' has no points, expected 1 or more"),
+        ({str(number): [(1, 1)] for number in range(7)}, "found 7 series, expected 1 to 6"),
+        ({}, "found 0 series, expected 1 to 6"),
+    ],
+)
+def test_courses_that_cannot_be_drawn_are_refused(series, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        loss_plot(series=series)
+
+
 # --- what must not stand in a plot
 
 
 def test_a_plot_brings_no_address_no_style_sheet_and_no_metadata():
-    for plot in (labels_plot(), lengths_plot()):
+    for plot in (labels_plot(), lengths_plot(), loss_plot(mark=("best", 20))):
         assert "http" not in plot.svg
         assert "<style" not in plot.svg
         assert "metadata" not in plot.svg

@@ -12,7 +12,7 @@ processes. Asking for more copies leaves the first ones as they are.
 
 import random
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from hanpuri.data.recipe import AugmentSettings, MixSettings
@@ -70,20 +70,6 @@ def noisy_copies(
         copies.append(new)
         made.add(new.noisy)
     return copies
-
-
-def augment_batch(
-    rows: Iterable[Sequence[str]], settings: AugmentSettings, seed: int, num_copies: int | None = None
-) -> list[list[NoisyCopy]]:
-    """
-    Make the copies of many rows, each (id, clean) or (id, clean, the noisy text given with it).
-
-    With its settings bound by `functools.partial` it goes to the processes of a pool.
-
-        >>> [len(copies) for copies in augment_batch([("1", "너무"), ("2", "ㅋㅋ")], AugmentSettings(copies=3), 0)]
-        [3, 0]
-    """
-    return [noisy_copies(clean, id, settings, seed, num_copies, given) for id, clean, *given in rows]
 
 
 def _draw_new(clean: str, name: str, copy: int, settings: AugmentSettings, made: set[str]) -> NoisyCopy | None:

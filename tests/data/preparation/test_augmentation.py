@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hanpuri.data.preparation.augmentation import MAX_DRAWS, NoisyCopy, augment_batch, noisy_copies
+from hanpuri.data.preparation.augmentation import MAX_DRAWS, NoisyCopy, noisy_copies
 from hanpuri.data.recipe import AugmentSettings, MixSettings
 from hanpuri.hangul import is_ks_x_1001, is_syllable
 from hanpuri.noise.obfuscate import obfuscate
@@ -122,18 +122,18 @@ def test_the_order_of_rows_and_how_they_are_dealt_out_changes_nothing():
     settings = AugmentSettings(
         copies=2, mix=(MixSettings(strength=(0.2, 1)), MixSettings(profile="hand")), unchanged=0.5
     )
-    copies = dict(zip(ROWS, augment_batch(ROWS, settings, 3), strict=True))
+    copies = {id: noisy_copies(clean, id, settings, 3) for id, clean in ROWS}
     shuffled = random.Random(0).sample(ROWS, len(ROWS))
-    assert augment_batch(shuffled, settings, 3) == [copies[row] for row in shuffled]
-    assert [augment_batch([row], settings, 3)[0] for row in ROWS] == list(copies.values())
+    assert {id: noisy_copies(clean, id, settings, 3) for id, clean in shuffled} == copies
 
 
 def test_a_pool_of_processes_makes_the_same():
-    work = partial(augment_batch, settings=AugmentSettings(copies=2), seed=3)
+    work = partial(noisy_copies, settings=AugmentSettings(copies=2), seed=3)
+    ids, texts = zip(*ROWS, strict=True)
+    made = list(map(work, texts, ids))
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        halves = pool.map(work, [ROWS[:10], ROWS[10:]])
-        assert [copies for half in halves for copies in half] == work(ROWS)
-    assert pickle.loads(pickle.dumps(work(ROWS))) == work(ROWS)
+        assert list(pool.map(work, texts, ids, chunksize=10)) == made
+    assert pickle.loads(pickle.dumps(made)) == made
 
 
 @pytest.mark.parametrize(
@@ -155,8 +155,8 @@ def test_another_seed_row_or_text_gets_noise_of_its_own(clean, id, seed):
 
 
 def test_a_row_of_pairs_comes_with_its_noisy_text():
-    [copies] = augment_batch([("1", "너무")], AugmentSettings(copies=3), 0)
-    [beside] = augment_batch([("1", "너무", copies[0].noisy)], AugmentSettings(copies=3), 0)
+    copies = noisy_copies("너무", "1", AugmentSettings(copies=3), 0)
+    beside = noisy_copies("너무", "1", AugmentSettings(copies=3), 0, given=[copies[0].noisy])
     assert len(beside) == 3
     assert copies[0].noisy not in {copy.noisy for copy in beside}
 
@@ -181,7 +181,7 @@ def test_a_text_without_syllables_has_no_noisy_form(case):
 
 def test_a_short_text_at_a_low_strength_is_drawn_until_it_changes():
     settings = AugmentSettings(copies=1, mix=(MixSettings(strength=(0.1, 0.1)),))
-    batches = augment_batch([(str(number), "아니요") for number in range(200)], settings, 0)
+    batches = [noisy_copies("아니요", str(number), settings, 0) for number in range(200)]
     assert sum(map(len, batches)) == 200
     assert {copy.seed.rsplit("/")[-1] for [copy] in batches} > {"0", "1", "2"}
     assert MAX_DRAWS == 50
@@ -192,7 +192,8 @@ def test_a_short_text_at_a_low_strength_is_drawn_until_it_changes():
 
 def test_manners_are_mixed_by_weight_and_strengths_between_their_bounds():
     mix = (MixSettings(weight=3, strength=(0.4, 0.6)), MixSettings(profile="hand", any_syllable=True))
-    batches = augment_batch([(str(number), REVIEW) for number in range(400)], AugmentSettings(copies=2, mix=mix), 0)
+    settings = AugmentSettings(copies=2, mix=mix)
+    batches = [noisy_copies(REVIEW, str(number), settings, 0) for number in range(400)]
     copies = [copy for batch in batches for copy in batch]
     share = Counter((copy.profile, copy.any_syllable) for copy in copies)
     assert share["airbnb", False] / 800 == pytest.approx(0.75, abs=0.04)
@@ -213,9 +214,8 @@ def test_only_where_the_mix_says_so_syllables_outside_ks_x_1001_are_made(any_syl
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_so_many_rows_get_one_more_copy_without_noise(share):
-    batches = augment_batch(
-        [(str(number), REVIEW) for number in range(400)], AugmentSettings(copies=1, unchanged=share), 0
-    )
+    settings = AugmentSettings(copies=1, unchanged=share)
+    batches = [noisy_copies(REVIEW, str(number), settings, 0) for number in range(400)]
     unchanged = [batch[0] for batch in batches if batch[0].copy == 0]
     assert len(unchanged) / 400 == pytest.approx(share, abs=0.05)
     assert {copy.noisy for copy in unchanged} <= {REVIEW}

@@ -164,30 +164,38 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("until", ["read/000-00001.parquet", "read/000.json", "parts/00001-test.parquet"])
-def test_a_killed_preparation_goes_on_and_ends_in_the_same_bytes(tmp_path, until):
-    write_lines(tmp_path / "a.txt", sentences(600))
-    (tmp_path / "run.py").write_text(RUN, encoding="utf-8")
-    (tmp_path / "made.yaml").write_text(
+def start(desk: Path, folder: str) -> subprocess.Popen:
+    command = [sys.executable, "run.py", "made.yaml", folder, "1"]
+    return subprocess.Popen(command, cwd=desk, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"})
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory) -> Path:
+    """A recipe, its texts, and in `whole` what comes of them where nothing is stopped."""
+    desk = tmp_path_factory.mktemp("desk")
+    write_lines(desk / "a.txt", sentences(600))
+    (desk / "run.py").write_text(RUN, encoding="utf-8")
+    (desk / "made.yaml").write_text(
         "kind: prepare\nname: made\nform: text\nsources: [{path: a.txt}]\naugment: {copies: 4}\n", encoding="utf-8"
     )
+    assert start(desk, "whole").wait(120) == 0
+    return desk
 
-    def start(folder: str) -> subprocess.Popen:
-        command = [sys.executable, "run.py", "made.yaml", folder, "1"]
-        return subprocess.Popen(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"})
 
-    assert start("whole").wait(120) == 0
-    killed = start("stopped")
+@pytest.mark.parametrize("until", ["read/000-00001.parquet", "read/000.json", "parts/00001-test.parquet"])
+def test_a_killed_preparation_goes_on_and_ends_in_the_same_bytes(desk, tmp_path, until):
+    stopped = tmp_path / "stopped"
+    killed = start(desk, str(stopped))
     deadline = time.monotonic() + 60
-    while not (tmp_path / "stopped" / "work" / until).exists() and time.monotonic() < deadline:
+    while not (stopped / "work" / until).exists() and time.monotonic() < deadline:
         assert killed.poll() is None, "it ended before it could be killed"
         time.sleep(0.001)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert not (tmp_path / "stopped" / "report.json").exists()
-    assert start("stopped").wait(120) == 0
-    assert digests(tmp_path / "stopped") == digests(tmp_path / "whole")
-    assert not (tmp_path / "stopped" / "work").exists()
+    assert not (stopped / "report.json").exists()
+    assert start(desk, str(stopped)).wait(120) == 0
+    assert digests(stopped) == digests(desk / "whole")
+    assert not (stopped / "work").exists()
 
 
 def test_a_finished_preparation_is_left_as_it_is(tmp_path):

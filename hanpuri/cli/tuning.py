@@ -1,0 +1,93 @@
+"""
+`hanpuri train` for LLMs: show the pre-flight, then a bar; at the end, where the model lies and how to ask it.
+
+In: a recipe of `kind: pretrain` or `sft`. Out, at the end of a run:
+
+    char_accuracy 0.9123 at step 1500 (the best), 12.4 min
+    runs/faq/adapter is ready: hanpuri chat runs/faq
+"""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from hanpuri.errors import ModelError
+from hanpuri.recipe import Settings
+
+if TYPE_CHECKING:
+    from hanpuri.training.assembly import Measures
+    from hanpuri.training.recipe import TrainRecipe
+    from hanpuri.training.train import Trained
+
+LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+
+
+def train(
+    settings: Settings, runs: Path, *, stop_after: float, device: str | None, dry_run: bool, as_json: bool
+) -> None:
+    """Train an LLM, and print where the run stands at the end; with `dry_run`, the pre-flight alone."""
+    if missing := [name for name in LIBRARIES if importlib.util.find_spec(name) is None]:
+        raise ModelError(f"training a language model needs {', '.join(missing)}", 'pip install "hanpuri[llm]"')
+    from rich.console import Console
+
+    recipe = cast("TrainRecipe", settings)
+    console = Console(stderr=True)
+    if dry_run:
+        _look_ahead(recipe, runs, device=device, console=console, as_json=as_json)
+        return
+    from hanpuri.training.loop.terminal import show_progress
+    from hanpuri.training.preflight.rendering import show
+    from hanpuri.training.train import train as train_model
+
+    with show_progress(console) as report_step:
+        trained = train_model(
+            recipe,
+            runs / recipe.name,
+            measures=_measures(),
+            device=device,
+            stop_after=stop_after,
+            show=lambda checked: show(checked, console),
+            report_step=report_step,
+        )
+    if not _is_first_process():
+        return
+    if as_json:
+        print(json.dumps({"folder": str(trained.folder), **trained.result}, ensure_ascii=False))
+    else:
+        print(_told(trained))
+
+
+def _look_ahead(recipe: "TrainRecipe", runs: Path, *, device: str | None, console: Any, as_json: bool) -> None:
+    from rich.console import Console
+
+    from hanpuri.training.preflight.rendering import show
+    from hanpuri.training.train import look_ahead
+
+    checked = look_ahead(recipe, runs, measures=_measures(), device=device)
+    if as_json:
+        print(json.dumps(checked.as_dict(), ensure_ascii=False))
+    else:
+        show(checked, Console())
+
+
+def _measures() -> "Measures":
+    from hanpuri.evaluation import metrics
+
+    return {"char_accuracy": metrics.char_accuracy, "exact_match": metrics.exact_match, "token_f1": metrics.token_f1}
+
+
+def _is_first_process() -> bool:
+    import os
+
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _told(trained: "Trained") -> str:
+    if not trained.finished:
+        return f"stopped at step {trained.step}; the same command goes on from there"
+    result = trained.result
+    scores = "  ".join(f"{name} {value:.4f}" for name, value in result["scores"].items())
+    best = f" at step {result['best_step']} (the best of {result['steps']})" if result["best_step"] else ""
+    ready = f"{trained.weights} is ready: hanpuri chat {trained.folder}"
+    return f"{scores}{best}, {result['seconds'] / 60:.1f} min\n{ready}"

@@ -1,0 +1,220 @@
+"""
+The door of the pre-flight: all that is looked at before the first step, in one call.
+
+In: a recipe, and the model, tokenizer, template and rows that it will train with. Out: a Preflight, or one line on what
+would spoil the training. In this order: the rows and their masks, the settings, the disk, memory by estimate, packs on
+the real model, and at last one real step on the largest batch, of which nothing stays.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hanpuri.data.chats import ChatTemplate
+from hanpuri.data.examples import Counts
+from hanpuri.data.templates import Template
+from hanpuri.data.tokenizers import Tokenizer
+from hanpuri.errors import DataError
+from hanpuri.training.feeding.datasets import Collator
+from hanpuri.training.loading.adapters import Parameters, count_parameters
+from hanpuri.training.preflight import checks, leaks
+from hanpuri.training.preflight.ahead import Ahead, check_disk, count_steps, look_ahead
+from hanpuri.training.preflight.memory import Devices, Memory, available_memory, estimate_memory
+from hanpuri.training.preflight.probe import Probe, probe_step
+from hanpuri.training.preflight.proposals import propose, refuse
+from hanpuri.training.preflight.rehearsal import Batch
+from hanpuri.training.preflight.rows import Figures, ShownRow, Table, count_common, count_rows, show_rows
+from hanpuri.training.prompting import make_prompting
+from hanpuri.training.recipe import SftRecipe, TrainRecipe
+
+# An estimate for a GPU is a few hundredths off: so near to what there is, the real step decides.
+DOUBT = 1.05
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What was found; there is one only if nothing stands against the training."""
+
+    rows: tuple[ShownRow, ...]
+    figures: Figures
+    parameters: Parameters
+    memory: Memory
+    ahead: Ahead
+    probe: Probe | None
+    left_out: dict[str, int]
+    """Rows that make no example, by cause; and those that were cut, as "truncated"."""
+    leak: float | None
+    """Of packs: how far a row's logits are from those that it gets alone."""
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give all of it as preflight.json has it."""
+        return {**asdict(self), "memory": self.memory.as_dict()}
+
+
+def preflight(
+    recipe: TrainRecipe,
+    *,
+    model: Any,
+    tokenizer: Tokenizer,
+    template: Template | ChatTemplate,
+    train: Any,
+    validation: Any,
+    packed: bool,
+    device: str,
+    folder: Path,
+    counts: Counts | None = None,
+    steps: int | None = None,
+    probe: bool = True,
+    report: Callable[[str], None] = lambda line: None,
+) -> Preflight:
+    """
+    Look at everything that a training depends on.
+
+    Args:
+        recipe: what to train.
+        model: as loaded, perhaps with an adapter; it is left as it was.
+        tokenizer: its tokenizer.
+        template: what the rows were written with.
+        train: a Dataset of rows to learn, see `feeding.datasets`.
+        validation: rows to watch by; None or none at all is allowed where nothing needs them.
+        packed: whether rows are packs.
+        device: "cuda" or "cpu".
+        folder: the run's; checkpoints will be written on its disk.
+        counts: what became of the raw rows, if that is known.
+        steps: of the whole training, where the recipe alone does not tell.
+        probe: whether to take a real step.
+        report: is told what is looked at.
+
+    Raises:
+        DataError, ModelError, RecipeError: with all that stands against it, in one line.
+    """
+    findings = checks.Findings()
+    devices = Devices.launched()
+    if not len(train):
+        raise DataError("there is no row to train on", "give data.path a file with rows")
+    report("rows")
+    table, watched = Table(train), Table(validation) if validation is not None else None
+    num_validation = len(watched) if watched else 0
+    figures = _look_at_rows(recipe, table, watched, model, tokenizer, template, findings)
+    steps = steps or count_steps(recipe, len(table), devices.count)
+    checks.check_settings(recipe, steps, num_validation, findings)
+    findings.refuse()
+    report("memory")
+    largest = _largest_batch(table, recipe.training.batch_size)
+    batch = _shape(table, largest)
+    memory = _reckon(recipe, model, batch, table, device, devices)
+    check_disk(recipe, look_ahead(recipe, figures, memory, None, **_told(devices, num_validation, folder)), folder)
+    leak = None
+    if packed:
+        report("packs")
+        leak = leaks.measure_leak(model, table, tokenizer.pad_id or 0)
+        leaks.check_leak(model, leak)
+    taken = None
+    if probe:
+        report("one step")
+        taken = _take_step(recipe, model, table, largest, tokenizer, device, memory, devices)
+    return Preflight(
+        rows=show_rows(table, tokenizer, borders=() if isinstance(recipe, SftRecipe) else (tokenizer.need_eos(),)),
+        figures=figures,
+        parameters=count_parameters(model),
+        memory=memory,
+        ahead=look_ahead(recipe, figures, memory, taken, **_told(devices, num_validation, folder)),
+        probe=taken,
+        left_out=_left_out(counts),
+        leak=leak,
+        warnings=tuple(findings.warnings),
+    )
+
+
+def _told(devices: Devices, num_validation: int, folder: Path) -> dict[str, Any]:
+    return {"processes": devices.count, "num_validation": num_validation, "folder": folder}
+
+
+def _look_at_rows(
+    recipe: TrainRecipe,
+    table: Table,
+    watched: Table | None,
+    model: Any,
+    tokenizer: Tokenizer,
+    template: Template | ChatTemplate,
+    findings: checks.Findings,
+) -> Figures:
+    prompting = make_prompting(template, tokenizer)
+    figures = count_rows(table, tokenizer, prompting.stop_ids)
+    checks.check_mask(figures, findings)
+    checks.check_template(recipe, template, findings)
+    if isinstance(recipe, SftRecipe) and figures.trained:
+        checks.check_stop(figures, prompting, tokenizer, model, findings)
+    checks.check_text(figures, tokenizer, findings)
+    checks.check_length(figures, model.config, findings)
+    if watched is not None:
+        checks.check_common(count_common(table, watched), len(watched), findings)
+    return figures
+
+
+def _largest_batch(table: Table, rows: int) -> list[int]:
+    """Choose the rows of the worst batch that can come: the longest ones."""
+    return [int(place) for place in np.argsort(-table.lengths, kind="stable")[:rows]]
+
+
+def _shape(table: Table, places: list[int]) -> Batch:
+    lengths = table.lengths[places]
+    trained = sum(int((table.row(place, "labels")[1:] >= 0).sum()) for place in places)
+    masked = table.packed or len(set(lengths.tolist())) > 1
+    return Batch(len(places), int(lengths.max()), max(1, trained), masked)
+
+
+def _reckon(recipe: TrainRecipe, model: Any, batch: Batch, table: Table, device: str, devices: Devices) -> Memory:
+    """
+    Estimate memory, and refuse what cannot fit.
+
+    Raises:
+        ModelError: with what to change.
+    """
+    available = available_memory(device)
+    memory = estimate_memory(recipe, model.config, batch, device=device, devices=devices, available=available)
+    # A CPU that has too little does not say so: the whole process is ended.
+    if memory.total > available * (DOUBT if device.startswith("cuda") else 1.0):
+        found = propose(recipe, model.config, batch, memory, device=device, lengths=table.lengths, devices=devices)
+        raise refuse(memory, *found)
+    return memory
+
+
+def _take_step(
+    recipe: TrainRecipe,
+    model: Any,
+    table: Table,
+    places: list[int],
+    tokenizer: Tokenizer,
+    device: str,
+    memory: Memory,
+    devices: Devices,
+) -> Probe:
+    attention = getattr(model.config, "_attn_implementation", None) or ""
+    collate = Collator(tokenizer.pad_id or 0, end_to_end=attention.startswith("flash"))
+    names = ("input_ids", "labels", *(["position_ids"] if table.packed else []))
+    rows = [{name: table.row(place, name) for name in names} for place in places]
+    taken = probe_step(model, collate(rows), recipe, device)
+    if not taken.fits:
+        batch = _shape(table, places)
+        found, least = propose(
+            recipe, model.config, batch, memory, device=device, lengths=table.lengths, devices=devices
+        )
+        what = f"one step on the {len(places)} longest rows (up to {batch.length:,} tokens) ran out of memory"
+        raise refuse(memory, found, least, found=what)
+    if not math.isfinite(taken.loss):
+        raise DataError(
+            f"the loss of the first step is {taken.loss}, expected a number", "check the model's weights and precision"
+        )
+    return taken
+
+
+def _left_out(counts: Counts | None) -> dict[str, int]:
+    if counts is None:
+        return {}
+    return {**counts.dropped, **({"truncated": counts.truncated} if counts.truncated else {})}

@@ -1,0 +1,174 @@
+"""
+Too little memory ─► what to change, as lines to paste behind `--set`, each with what it would then take.
+
+In: a recipe that needs more than there is. Out: those changes alone that make it fit, the one that does least harm
+first:
+
+    --set training.gradient_checkpointing=true                              17.2 GiB   a third slower, the same result
+    --set training.batch_size=2 --set training.accumulation=4               21.0 GiB   the same steps, somewhat slower
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hanpuri.errors import ModelError
+from hanpuri.training.preflight.memory import GIB, Devices, Memory, estimate_memory
+from hanpuri.training.recipe import AdapterSettings, SftRecipe, TrainRecipe
+
+Changes = Mapping[str, Any]
+# More of them would only confuse.
+MOST = 4
+# A change that saves less is none.
+WORTH = 0.97
+CHECKPOINTING: Changes = {"training.gradient_checkpointing": True}
+SMALL_STATES: Changes = {"training.optimizer": "paged_adamw_8bit"}
+QLORA: Changes = {"model.quantization": {"type": "nf4"}}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One way to need less."""
+
+    sets: tuple[str, ...]
+    """As `--set` takes them."""
+    cost: str
+    """What is paid for it."""
+    total: int
+    """Bytes that it would take."""
+
+    def __str__(self) -> str:
+        sets = " ".join(f"--set {one}" for one in self.sets)
+        return f"{sets} ({self.total / GIB:.1f} GiB: {self.cost})"
+
+
+def propose(
+    recipe: TrainRecipe,
+    config: Any,
+    batch: Any,
+    memory: Memory,
+    *,
+    device: str,
+    lengths: Any = (),
+    devices: Devices | None = None,
+) -> tuple[list[Proposal], int]:
+    """
+    Find changes with which a training fits.
+
+    Args:
+        recipe: as it is.
+        config: the model's.
+        batch: the largest, a `rehearsal.Batch`.
+        memory: what it takes now, and what there is.
+        device: "cuda" or "cpu".
+        lengths: of the rows, to say how many a smaller max_length would leave out.
+        devices: over what it is spread.
+
+    Returns:
+        the changes, and the least that any of them needs.
+    """
+    available = memory.available or 0
+    found: list[Proposal] = []
+    least = memory.total
+    for changes, cost in _ladder(recipe, batch, device, lengths):
+        changed = apply_changes(recipe, changes)
+        total = estimate_memory(changed, config, _reshaped(batch, changes), device=device, devices=devices).total
+        if total <= available and total < WORTH * memory.total:
+            found.append(Proposal(tuple(f"{key}={_yaml(value)}" for key, value in changes.items()), cost, total))
+        least = min(least, total)
+        if len(found) == MOST:
+            break
+    return found, least
+
+
+def refuse(memory: Memory, proposals: list[Proposal], least: int, *, found: str = "") -> ModelError:
+    """Put the finding and what to do about it in one line."""
+    has = f", and there are {(memory.available or 0) / GIB:.1f} GiB" if memory.available is not None else ""
+    what = found or f"the training takes about {memory.total / GIB:.1f} GiB of memory{has}"
+    if proposals:
+        return ModelError(what, "change one of these: " + ", or ".join(map(str, proposals)))
+    return ModelError(
+        what, f"take a smaller model or a larger device: the least that it can do with is {least / GIB:.1f} GiB"
+    )
+
+
+def apply_changes(recipe: TrainRecipe, changes: Changes) -> TrainRecipe:
+    """Lay changes over a recipe, as `--set` does."""
+    fields = recipe.model_dump()
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        place = fields
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    return type(recipe).model_validate(fields)
+
+
+def _ladder(recipe: TrainRecipe, batch: Any, device: str, lengths: Any) -> Iterator[tuple[Changes, str]]:
+    """Give changes in the order of the harm that they do."""
+    training, on_gpu = recipe.training, device.startswith("cuda")
+    kept: dict[str, Any] = {}
+    if recipe.model.attention == "eager":
+        kept = {"model.attention": "sdpa"}
+        yield kept, "the same result, faster"
+    if not training.gradient_checkpointing:
+        yield {**kept, **CHECKPOINTING}, "a third slower, the same result"
+    smaller = list(_smaller_batches(recipe))
+    for batches in smaller[:2]:
+        yield {**kept, **batches}, "the same steps of smaller batches, somewhat slower"
+    kept |= {} if training.gradient_checkpointing else CHECKPOINTING
+    kept |= smaller[-1] if smaller else {}
+    if smaller:
+        yield kept, "the same steps of the smallest batches, slower"
+    if on_gpu and "8bit" not in training.optimizer:
+        kept = {**kept, **SMALL_STATES}
+        yield kept, "an optimizer in 8 bits"
+    if recipe.adapter is None and recipe.model.path:
+        kept = {key: value for key, value in kept.items() if key != "training.optimizer"}
+        kept["adapter"] = AdapterSettings().model_dump(mode="json", include={"r", "alpha", "dropout"})
+        kept["training.learning_rate"] = 2e-4
+        yield kept, "LoRA: an adapter learns, the model stays"
+    if recipe.model.path and recipe.model.quantization is None:
+        kept = {**kept, **QLORA}
+        yield kept, "QLoRA: the model in 4 bits"
+    if shorter := _shorter(recipe, batch, lengths):
+        changes, cost = shorter
+        yield {**kept, **changes}, cost
+
+
+def _smaller_batches(recipe: TrainRecipe) -> Iterator[dict[str, Any]]:
+    """Halve the batch and double the accumulation, as long as it comes out even."""
+    size, accumulation = recipe.training.batch_size, recipe.training.accumulation
+    while size % 2 == 0:
+        size, accumulation = size // 2, accumulation * 2
+        yield {"training.batch_size": size, "training.accumulation": accumulation}
+
+
+def _shorter(recipe: TrainRecipe, batch: Any, lengths: Any) -> tuple[Changes, str] | None:
+    length = batch.length // 2
+    if length < 64 or not len(lengths):
+        return None
+    if not isinstance(recipe, SftRecipe):
+        return {"max_length": length}, "shorter blocks: less context"
+    over = sum(int(one) > length for one in lengths)
+    if recipe.packing:
+        return {"examples.max_length": length, "examples.too_long": "drop"}, "shorter packs; longer rows are left out"
+    cost = f"{over:,} of {len(lengths):,} rows are left out"
+    return {"examples.max_length": length, "examples.too_long": "drop"}, cost
+
+
+def _reshaped(batch: Any, changes: Changes) -> Any:
+    """Give the largest batch as it would be after the changes."""
+    rows = changes.get("training.batch_size", batch.rows)
+    length = changes.get("max_length", changes.get("examples.max_length", batch.length))
+    trained = max(1, batch.trained * rows * length // (batch.rows * batch.length))
+    return replace(batch, rows=rows, length=length, trained=trained)
+
+
+def _yaml(value: Any) -> str:
+    """Write a value for a shell and a YAML reader."""
+    if not isinstance(value, dict):
+        return json.dumps(value) if isinstance(value, bool) else str(value)
+    inner = ", ".join(f"{key}: {_yaml(one)}" for key, one in value.items())
+    return f"'{{{inner}}}'"

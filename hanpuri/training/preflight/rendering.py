@@ -1,0 +1,103 @@
+"""
+A Preflight for people, on a terminal.
+
+In: a Preflight and a rich Console. Out: five rows as they are trained, a table of memory, what lies ahead, warnings.
+"""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hanpuri.training.preflight.memory import GIB
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hanpuri.training.preflight.preflight import Preflight
+
+GB = 10**9
+
+
+def show(checked: "Preflight", console: "Console") -> None:
+    """Print what was found."""
+    for line in lines(checked):
+        # Rows may hold what rich would read as its own marks.
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def lines(checked: "Preflight") -> list[str]:
+    """Write what was found, a line each."""
+    return [
+        *_rows(checked),
+        "",
+        *_figures(checked),
+        "",
+        *_memory(checked),
+        "",
+        *_ahead(checked),
+        *(f"warning: {warning}" for warning in checked.warnings),
+    ]
+
+
+def _rows(checked: "Preflight") -> list[str]:
+    told = []
+    for row in checked.rows:
+        told.append(f"row {row.place + 1:,}: {row.tokens:,} tokens, {row.trained:,} trained")
+        told.extend(f"  {line}" for line in row.text.split("\n"))
+    return told
+
+
+def _figures(checked: "Preflight") -> list[str]:
+    figures, parameters = checked.figures, checked.parameters
+    share = figures.trained * figures.rows / max(1, figures.looked_at) / max(1, figures.tokens)
+    told = [
+        f"{figures.rows:,} rows, {figures.tokens:,} tokens, {share:.0%} of them trained;"
+        f" the longest row has {figures.longest:,}; {figures.tokens_per_character:.2f} tokens a character",
+        f"{parameters.all:,} parameters, {parameters.trainable:,} learn"
+        f" ({parameters.trainable / max(1, parameters.all):.2%})",
+    ]
+    if checked.left_out:
+        told.append(
+            "left out or cut: " + ", ".join(f"{cause} {number:,}" for cause, number in checked.left_out.items())
+        )
+    if checked.leak is not None:
+        told.append(f"packs: a row's logits are off by {checked.leak:.4f} of their spread, nothing leaks")
+    return told
+
+
+def _memory(checked: "Preflight") -> list[str]:
+    memory = checked.memory
+    parts = [
+        ("weights", memory.weights, ""),
+        ("adapter", memory.adapter, ""),
+        ("optimizer states", memory.optimizer, ""),
+    ]
+    inner = f"activations {_gib(memory.activations)}, gradients {_gib(memory.gradients)}, and what is held in passing"
+    parts += [("one step", memory.step, inner), ("spare", memory.spare, "the device's own, and gaps between pieces")]
+    told = [f"{name:<18}{_gib(size):>12}  {note}".rstrip() for name, size, note in parts if size]
+    has = f"of {_gib(memory.available)}" if memory.available is not None else ""
+    told.append(f"{'memory, about':<18}{_gib(memory.total):>12}  {has}".rstrip())
+    if checked.probe and checked.probe.peak:
+        told.append(
+            f"{'measured':<18}{_gib(checked.probe.peak):>12}  one real step on the largest batch, spare left out"
+        )
+    return told
+
+
+def _ahead(checked: "Preflight") -> list[str]:
+    ahead = checked.ahead
+    told = [
+        f"{ahead.steps:,} steps of about {ahead.tokens_a_step:,} tokens, {ahead.epochs:g} epochs,"
+        f" {ahead.tokens:,} tokens; {ahead.evaluations:,} evaluations",
+        f"checkpoints of {ahead.checkpoint_bytes / GB:.2f} GB, {ahead.disk_bytes / GB:.2f} GB on the disk at most,"
+        f" {ahead.free_bytes / GB:.1f} GB free",
+    ]
+    if ahead.seconds and checked.probe:
+        least, most = (str(timedelta(seconds=round(one))) for one in ahead.seconds)
+        told.append(f"time: {least} to {most} ({checked.probe.batch_seconds:.2f} s for the largest batch)")
+    return told
+
+
+def _gib(size: int | None) -> str:
+    """Write bytes; small ones in MiB."""
+    size = size or 0
+    return f"{size / GIB:.1f} GiB" if size >= GIB // 10 else f"{size / 2**20:.1f} MiB"

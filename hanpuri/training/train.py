@@ -1,0 +1,220 @@
+"""
+The door to LLM training: a recipe and a folder ─► a trained model.
+
+In: a recipe of `kind: pretrain` or `sft`. Out: the run's folder, and a Trained that says where the run stands:
+
+    runs/cpu-tiny/
+    ├── recipe.yaml  environment.json      what it came from: settings, versions, git, hashes
+    ├── preflight.json                     what was looked at before the first step
+    ├── metrics.jsonl  train.log  curves.html
+    ├── checkpoints/checkpoint-1500/       to go on from
+    ├── model/ or adapter/                 the best step's weights, tokenizer, prompt_template.yaml
+    └── result.json                        scores, time, memory
+
+In this order: what the machine cannot do is refused, then what is not there, then what would spoil the training (mask,
+stop token, template, memory); only then the long part begins. The same call goes on with a run that was stopped.
+"""
+
+import json
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hanpuri.data.recipe import ExampleSettings
+from hanpuri.runs import Run, write_json
+from hanpuri.training.assembly import Assembly, Measures, Report, assemble, find_inputs
+from hanpuri.training.loading.adapters import count_parameters
+from hanpuri.training.loading.hardware import check_hardware
+from hanpuri.training.loop.material import Material
+from hanpuri.training.loop.trainer import LoopResult, run_loop
+from hanpuri.training.loop.watching import Report as StepReport
+from hanpuri.training.preflight.preflight import Preflight, preflight
+from hanpuri.training.prompting import save_prompting
+from hanpuri.training.recipe import SftRecipe, TrainRecipe
+
+CACHE = ".tokens"  # in the folder of all runs
+# What may be changed in a run that is gone on with: whom to tell, how much to keep.
+MAY_CHANGE = ("watch.trackers", "watch.project", "watch.keep")
+
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Where a run stands."""
+
+    folder: Path
+    weights: Path | None
+    """model/ or adapter/, once the run has come to its end."""
+    finished: bool
+    step: int
+    result: dict[str, Any]
+    """What stands in result.json."""
+
+
+def train(
+    recipe: TrainRecipe,
+    folder: Path,
+    *,
+    measures: Measures,
+    device: str | None = None,
+    stop_after: float = math.inf,
+    show: Callable[[Preflight], None] = lambda checked: None,
+    report: Report = lambda stage, done, total: None,
+    report_step: StepReport = lambda step, steps, line: None,
+) -> Trained:
+    """
+    Train a model, or go on with the training that stands in `folder`; one that is finished is left as it is.
+
+    Args:
+        recipe: what to do.
+        folder: the run's folder.
+        measures: by what answers are scored.
+        device: "cuda" or "cpu"; a GPU if there is one.
+        stop_after: seconds after which to save and return, finished or not.
+        show: is given the pre-flight, before the first step.
+        report: is told how far data and model are read.
+        report_step: is told each step.
+
+    Raises:
+        DataError, ModelError, RecipeError: with one line on what is wrong, before the long part begins; a ModelError
+            also if the loss is no number any more or the end could not be saved.
+        KeyboardInterrupt: at ctrl-C, once the step is done and saved.
+    """
+    device = choose_device(device)
+    check_hardware(recipe, device)
+    inputs = find_inputs(recipe)
+    run = Run.start(folder, recipe, inputs.files, inputs.hashes, MAY_CHANGE)
+    if (result := read_result(folder)).get("finished"):
+        return Trained(folder, find_weights(folder), True, result["steps"], result)
+    assembly = assemble(recipe, folder, folder.parent / CACHE, device=device, measures=measures, report=report)
+    checked = _check(recipe, assembly, folder, device)
+    write_json(folder / "preflight.json", checked.as_dict())
+    show(checked)
+    done = run_loop(recipe, run, _material(assembly), device=device, report=report_step, stop_after=stop_after)
+    return _conclude(recipe, run, assembly, done, device)
+
+
+def look_ahead(
+    recipe: TrainRecipe, runs: Path, *, measures: Measures, device: str | None = None, report: Report = lambda *_: None
+) -> Preflight:
+    """
+    Do all that `train` does before its first step; of a corpus the tokens are kept in `runs`, and nothing else.
+
+    Raises:
+        DataError, ModelError, RecipeError: as `train`.
+    """
+    device = choose_device(device)
+    check_hardware(recipe, device)
+    find_inputs(recipe)
+    with tempfile.TemporaryDirectory(prefix="hanpuri-") as folder:
+        assembly = assemble(recipe, Path(folder), runs / CACHE, device=device, measures=measures, report=report)
+        return _check(recipe, assembly, Path(folder), device)
+
+
+def choose_device(device: str | None) -> str:
+    """Give the device that was asked for, or else a GPU if there is one: under torchrun, each process has its own."""
+    if device:
+        return device
+    import torch
+
+    if not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda:{os.environ['LOCAL_RANK']}" if "LOCAL_RANK" in os.environ else "cuda"
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """Read result.json; nothing if the run has none yet."""
+    path = folder / "result.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def find_weights(folder: Path) -> Path | None:
+    """Find what a run has trained: its model/ or adapter/."""
+    return next((folder / name for name in ("model", "adapter") if (folder / name).is_dir()), None)
+
+
+def _check(recipe: TrainRecipe, assembly: Assembly, folder: Path, device: str) -> Preflight:
+    return preflight(
+        recipe,
+        model=assembly.model,
+        tokenizer=assembly.tokenizer,
+        template=assembly.template,
+        train=assembly.train,
+        validation=assembly.validation,
+        packed=assembly.packed,
+        device=device,
+        folder=folder,
+        counts=assembly.counts,
+        report=logger.debug,
+    )
+
+
+def _material(assembly: Assembly) -> Material:
+    return Material(
+        model=assembly.model,
+        tokenizer=assembly.tokenizer,
+        train=assembly.train,
+        validation=assembly.validation,
+        scorers=assembly.scorers,
+        packed=assembly.packed,
+    )
+
+
+def _conclude(recipe: TrainRecipe, run: Run, assembly: Assembly, done: LoopResult, device: str) -> Trained:
+    """Keep the prompt beside the weights, and write down what came of the run."""
+    weights = find_weights(run.folder) if done.finished else None
+    if weights:
+        settings = recipe.examples if isinstance(recipe, SftRecipe) else ExampleSettings()
+        save_prompting(weights, assembly.template, settings, assembly.form)
+    result = describe(recipe, assembly, done, device)
+    run.finish(result)
+    return Trained(run.folder, weights, done.finished, done.step, result)
+
+
+def describe(recipe: TrainRecipe, assembly: Assembly, done: LoopResult, device: str) -> dict[str, Any]:
+    """Say in figures what came of a run: what result.json holds."""
+    parameters = count_parameters(assembly.model)
+    return {
+        "kind": recipe.kind,
+        "name": recipe.name,
+        "finished": done.finished,
+        "steps": done.step,
+        "best_step": done.best_step,
+        "stopped_early": done.stopped_early,
+        "scores": done.scores,
+        "seconds": round(done.seconds, 1),
+        "tokens": done.tokens,
+        "peak_memory_bytes": done.peak_memory_bytes,
+        "device": device_name(device),
+        "model": recipe.model.path or str(recipe.model.scratch and recipe.model.scratch.architecture),
+        "method": method_of(recipe),
+        "parameters": parameters.all,
+        "trainable_parameters": parameters.trainable,
+        "epochs": recipe.training.epochs,
+        "train_rows": len(assembly.train),
+    }
+
+
+def method_of(recipe: TrainRecipe) -> str:
+    """Say how a recipe trains: scratch, full, lora or qlora."""
+    if recipe.model.scratch:
+        return "scratch"
+    if recipe.adapter is None:
+        return "full"
+    return "qlora" if recipe.model.quantization else "lora"
+
+
+def device_name(device: str) -> str:
+    """Name a device: the GPU's model, or cpu."""
+    if not device.startswith("cuda"):
+        return device
+    import torch
+
+    return f"{device} ({torch.cuda.get_device_name(device)})"
