@@ -31,7 +31,7 @@ QWEN = {"hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28,
 QWEN |= {"num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128, "tie_word_embeddings": True}
 GEMMA = {"hidden_size": 3072, "intermediate_size": 24576, "num_hidden_layers": 28, "vocab_size": 256000}
 GEMMA |= {"num_attention_heads": 16, "num_key_value_heads": 16, "head_dim": 256}
-NEOX = {"hidden_size": 4096, "intermediate_size": 16384, "num_hidden_layers": 28, "vocab_size": 30080}
+NEOX: dict[str, Any] = {"hidden_size": 4096, "intermediate_size": 16384, "num_hidden_layers": 28, "vocab_size": 30080}
 NEOX |= {"num_attention_heads": 16, "attention_dropout": 0.0, "hidden_dropout": 0.0}
 TINY: dict[str, Any] = {
     "hidden_size": 64,

@@ -6,9 +6,21 @@ from typing import Annotated, Any
 import typer
 
 from hanpuri import __version__
+from hanpuri.cli import (
+    chatting,
+    exporting,
+    learning,
+    models_table,
+    preparing,
+    publishing,
+    runs_table,
+    scaling,
+    scoring,
+    texts,
+)
 from hanpuri.cli import doctor as doctor_report
-from hanpuri.cli import exporting, learning, models_table, preparing, scoring, texts
 from hanpuri.cli import templates as prompt_templates
+from hanpuri.engines.base import Decoding
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -197,6 +209,120 @@ def show_template(
 ) -> None:
     """Print what a template makes of a row, with what is trained in ⟦…⟧."""
     prompt_templates.show(name, row, tokenizer=tokenizer, train_on=train_on, as_json=json)
+
+
+runs = typer.Typer(no_args_is_help=False, invoke_without_command=True, rich_markup_mode="rich")
+app.add_typer(runs, name="runs", epilog=runs_table.EXAMPLES)
+
+RunsFolder = Annotated[Path, typer.Option("--runs", help="Where run folders are.")]
+
+
+@runs.callback()
+def list_runs(context: typer.Context, folder: RunsFolder = Path("runs"), json: Json = False) -> None:
+    """List trainings: how far, how good; `show` tells all of one, `compare` lays several beside each other."""
+    if context.invoked_subcommand is None:
+        runs_table.list_runs(folder, as_json=json)
+
+
+@runs.command(name="show", epilog=runs_table.EXAMPLES)
+def show_run(
+    run: Annotated[str, typer.Argument(help="A run's name or folder.")],
+    folder: RunsFolder = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Tell all there is to know of a run: scores, recipe, data, environment, events, files."""
+    runs_table.show(run, folder, as_json=json)
+
+
+@runs.command(name="compare", epilog=runs_table.EXAMPLES)
+def compare_runs(
+    names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names or folders, two or more.")],
+    folder: RunsFolder = Path("runs"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table for a README.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with the curves over each other.")] = None,
+    json: Json = False,
+) -> None:
+    """Print the table that people write by hand: model, method, data, scores, time, memory."""
+    runs_table.compare(names, folder, markdown=markdown, html=html, as_json=json)
+
+
+@app.command(epilog=publishing.EXAMPLES)
+def publish(
+    run: Annotated[Path, typer.Argument(help="The folder of a run that has come to its end.")],
+    to: Annotated[str, typer.Option(metavar="FOLDER|hub:NAME", help="A new folder, or a name on the hub.")],
+    gguf: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE", help="Also for llama.cpp: F16, Q8_0, Q4_K_M, …; may be repeated."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Build and check; say what would go, send nothing.")
+    ] = False,
+    private: Annotated[bool, typer.Option("--private/--public", help="Who sees it on the hub.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Replace a folder that is there.")] = False,
+    license: Annotated[
+        str | None, typer.Option(help="For the card, such as apache-2.0; the base's, if it is known.")
+    ] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Rows for the parity proof, in place of the run's own.")] = None,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Merge a run's adapter, prove that nothing was lost, write a model card; to a folder or the hub."""
+    publishing.run(
+        run,
+        to,
+        gguf=tuple(gguf or ()),
+        dry_run=dry_run,
+        private=private,
+        force=force,
+        license=license,
+        prompts=prompts,
+        device=device,
+        as_json=json,
+    )
+
+
+@app.command(epilog=chatting.EXAMPLES)
+def chat(
+    model: Annotated[str, typer.Argument(help="A run, a model's or an adapter's folder, or a downloaded hub name.")],
+    question: Annotated[
+        list[str] | None, typer.Argument(metavar="[QUESTION]...", help="Questions; else --file, stdin, a conversation.")
+    ] = None,
+    file: File = None,
+    out: Out = None,
+    field: Annotated[str | None, typer.Option("--field", "--column", help="The field with the question.")] = None,
+    into: Annotated[str, typer.Option(help="Field or column for the answer.")] = "answer",
+    encoding: Encoding = "utf-8",
+    format: Format = None,
+    template: Annotated[
+        str | None, typer.Option(help="Ask with this template, not the one that the model was trained with.")
+    ] = None,
+    system: Annotated[str, typer.Option(help="A text before every question.")] = "",
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Tokens of an answer at most.")] = 256,
+    temperature: Annotated[float, typer.Option(min=0, help="0 takes the likeliest token; 1 draws freely.")] = 0.0,
+    top_p: Annotated[float, typer.Option(min=0.01, max=1, help="Draw from the likeliest tokens of this share.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Which of the drawn answers.")] = 0,
+    four_bit: Annotated[bool, typer.Option("--4bit", help="Load in 4 bits (nf4).")] = False,
+    device: Device = None,
+    json: Json = False,
+) -> None:
+    """Ask a model as it was trained to be asked: one question, a file of them, or a conversation."""
+    given = chatting.Given(tuple(question or ()), file, out, field, into, encoding, format, json)
+    decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed)
+    chatting.run(model, given, decoding, template=template, system=system, device=device, four_bit=four_bit)
+
+
+@app.command(name="scaling-law", epilog=scaling.EXAMPLES)
+def scaling_law(
+    runs: Annotated[list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of pre-training runs.")] = None,
+    table: Annotated[Path | None, typer.Option(help="Or a CSV with the columns N, D, loss.")] = None,
+    compute: Annotated[
+        list[float] | None, typer.Option(help="Floating-point operations to spend, such as 1e18; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a page with table and plots.")] = None,
+    json: Json = False,
+) -> None:
+    """From small runs to the model and data size that a compute budget is best spent on."""
+    scaling.run(runs or (), table, compute or (), out, as_json=json)
 
 
 @app.command()

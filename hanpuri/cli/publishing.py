@@ -76,7 +76,9 @@ def _print_proof(console: "Console", published: "Published") -> None:
     from rich.table import Table
 
     proof, asked = published.proof, len(published.proof.questions)
-    table = Table("compared", "largest Δ", "typical σ", "largest σ", "same text", "equal", box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        "compared", "largest Δ", "typical σ", "largest σ", "same text", "equal", box=None, padding=(0, 2, 0, 0)
+    )
     named = (
         ("merged", proof.merged, True),
         ("exported", proof.exported, True),

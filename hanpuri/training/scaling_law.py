@@ -4,13 +4,13 @@ Small training runs ─► the law that they follow ─► the model and the tex
 In: runs, each with its parameters N (embeddings not counted), tokens D and loss. Out: L = E + A/N^alpha + B/D^beta with
 the uncertainty of each figure, and for a given compute C = 6·N·D the N and the D that give the lowest loss:
 
-    16 runs of 1 to 30 M parameters   ─►  alpha 0.32 (0.30 to 0.35), beta 0.29 (0.25 to 0.30), E 0.70 (0.65 to 0.72)
-    compute 1e18                      ─►  N 47 M (36 M to 52 M), D 3.5 B (3.2 B to 4.6 B), loss 0.93 (0.91 to 0.93)
+    16 runs of 1 to 30 M parameters  ─►  alpha 0.32 (0.30 to 0.35), beta 0.29 (0.25 to 0.30), E 0.70 (0.65 to 0.72)
+    compute 1e18                     ─►  N 47 M (36 M to 52 M), D 3.5 B (3.2 B to 4.6 B), loss 0.93 (0.91 to 0.93)
 
 The form and the fit are those of Hoffmann et al. 2022 (Chinchilla): the Huber loss of log L, so that one run that went
-wrong does not bend the law, from many starts. Uncertainty comes from fitting again on runs drawn with replacement. It is
-that of the fit; that the law goes on beyond the runs is an assumption that no figure here covers. (The runs above were
-made up, with 0.34, 0.28 and 0.7.)
+wrong does not bend the law, from many starts. Uncertainty comes from fitting again on runs drawn with replacement. It
+is that of the fit; that the law goes on beyond the runs is an assumption that no figure here covers. (The runs above
+were made up, with 0.34, 0.28 and 0.7.)
 """
 
 import math
@@ -37,7 +37,7 @@ HUBER = 1e-3  # residuals of log L beyond this count by their size, no longer by
 ITERATIONS = 100
 WIDE = 0.5  # an exponent that is known no better than this is not known
 NAMES = ("E", "A", "B", "alpha", "beta")
-COLUMNS = {"parameters": ("N", "parameters"), "tokens": ("D", "tokens"), "loss": ("L", "loss")}
+COLUMNS = {"parameters": ("N", "parameters"), "tokens": ("D", "tokens"), "loss": ("loss",)}
 
 
 @dataclass(frozen=True)
@@ -302,11 +302,11 @@ def _read_finished(folder: Path) -> RunFacts:
 def _parameters(run: RunFacts) -> float:
     """Count a run's parameters without the tables that read and write tokens."""
     told = read_json(run.folder / "model" / "config.json")
-    sizes = [told.get(name) for name in ("vocab_size", "hidden_size")]
-    if not is_number(run.result.get("parameters")) or not all(map(is_number, sizes)):
+    total, width, height = run.result.get("parameters"), told.get("hidden_size"), told.get("vocab_size")
+    if not (is_number(total) and is_number(width) and is_number(height)):
         raise DataError(f"{run.folder}: found no model/config.json with its sizes", "give a run of kind: pretrain")
     tables = 1 if told.get("tie_word_embeddings", True) else 2
-    return float(run.result["parameters"]) - tables * math.prod(sizes)
+    return float(total - tables * width * height)
 
 
 def _positive(value: object, where: str, name: str) -> float:

@@ -25,22 +25,16 @@ def write_page(law: Law, budgets: Sequence[Budget]) -> str:
     doubts = tuple((doubt, "until then, take the intervals at their word") for doubt in notes_on(law, budgets))
     exponents = tuple((name, interval(law.figures[name])) for name in ("alpha", "beta", "E"))
     figures = Table(("figure", "value", "5 % to 95 %"), tuple(_figure_row(name, law) for name in law.figures))
+    ordered = sorted(law.trials, key=lambda one: (one.parameters, one.tokens))
+    foretold = [law.loss(one.parameters, one.tokens).value for one in ordered]
     runs = tuple(
-        (
-            RowText(one.name),
-            short(one.parameters),
-            short(one.tokens),
-            one.loss,
-            law.loss(one.parameters, one.tokens).value,
-        )
-        for one in sorted(law.trials, key=lambda one: (one.parameters, one.tokens))
+        (RowText(one.name), short(one.parameters), short(one.tokens), one.loss, loss)
+        for one, loss in zip(ordered, foretold, strict=True)
     )
+    uses = Table(BUDGET_HEAD, tuple(map(budget_row, budgets)))
     sections = (
         Section("The law", (Numbers(exponents), Notices(doubts, "The runs settle both exponents."), figures)),
-        Section(
-            "Best use of a compute",
-            (Table(BUDGET_HEAD, tuple(map(budget_row, budgets))), Plots((_curve(law, budgets),))),
-        ),
+        Section("Best use of a compute", (uses, Plots((_curve(law, budgets),)))),
         Section("The runs", (Table(("run", "N", "D", "measured", "by the law"), runs), Paragraph(_method(law)))),
     )
     lead = f"L = E + A/N^alpha + B/D^beta, fitted to {len(law.trials)} runs; L in {law.unit}."
@@ -51,7 +45,7 @@ def notes_on(law: Law, budgets: Sequence[Budget]) -> tuple[str, ...]:
     """Say what a reader of the figures must know: exponents that are not settled, computes far beyond the runs."""
     largest = max(6 * one.parameters * one.tokens for one in law.trials)
     far = tuple(
-        f"compute {one.compute:.3g} is {one.compute / largest:,.0f} times that of the largest run: the law may bend before"
+        f"compute {one.compute:.3g} is {one.compute / largest:,.0f} times the largest run's: the law may bend before"
         for one in budgets
         if one.compute > FAR * largest
     )
@@ -117,6 +111,6 @@ def _hull(measured: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _method(law: Law) -> str:
     return (
-        f"N counts no embeddings. Intervals are from 5 % to 95 % of {SAMPLES} refits on {len(law.trials)} runs drawn with"
-        " replacement. They cover the fit alone; that the law holds beyond the runs is assumed."
+        f"N counts no embeddings. Intervals are from 5 % to 95 % of {SAMPLES} refits on {len(law.trials)} runs drawn"
+        " with replacement. They cover the fit alone; that the law holds beyond the runs is assumed."
     )

@@ -97,7 +97,13 @@ def train(
     checked = _check(recipe, assembly, folder, device)
     write_json(folder / "preflight.json", checked.as_dict())
     show(checked)
-    done = run_loop(recipe, run, _material(assembly), device=device, report=report_step, stop_after=stop_after)
+    material = _material(assembly)
+    try:
+        done = run_loop(recipe, run, material, device=device, report=report_step, stop_after=stop_after)
+    except Exception as error:
+        step = max((int(line["step"]) for line in run.metrics()), default=0)
+        run.log(step=step, event="failed", message=str(error))
+        raise
     return _conclude(recipe, run, assembly, done, device)
 
 

@@ -261,8 +261,8 @@ def test_another_recipe_is_not_trained_into_the_same_folder(go, tmp_path):
     go()
     with pytest.raises(RecipeError) as caught:
         go(seed=1)
-    expected = f"{tmp_path / 'run'} holds a run of another recipe; give the run another name, or remove that folder"
-    assert str(caught.value) == expected
+    found = f"{tmp_path / 'run'} holds a run of another recipe: seed 0 → 1"
+    assert str(caught.value) == f"{found}; give the run another name, or remove that folder"
 
 
 @pytest.mark.parametrize(("section", "differ"), [({"seed": 1}, True), ({"seed": 0}, False)])

@@ -284,7 +284,7 @@ class Terminal:
         os.close(slave)
         self.master = master
 
-    def read_until(self, text, seconds=60):
+    def read_until(self, text, seconds=120):
         """Read until a text has come."""
         read, end = b"", time.monotonic() + seconds
         while text.encode() not in read:
@@ -312,7 +312,7 @@ def test_a_session_on_a_terminal(taught, tmp_path):
     assert "special token </s> spelled out" in terminal.read_until("/save talk.jsonl\r\n> ")
     terminal.type("아직 다 쓰지\x04")  # in the middle of a line ctrl-D is no end
     terminal.type("\x15\x04")
-    assert terminal.process.wait(timeout=30) == 0
+    assert terminal.process.wait(timeout=60) == 0
     os.close(terminal.master)
     assert [message["content"] for message in read_rows(tmp_path / "talk.jsonl")[0]["messages"]] == [
         *("주차장이 있나요?", "네, 두 대까지 됩니다."),

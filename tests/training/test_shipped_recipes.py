@@ -18,6 +18,7 @@ from hanpuri.data.templates import CHAT, load_template
 from hanpuri.data.tokenizers import load_tokenizer
 from hanpuri.evaluation import metrics
 from hanpuri.recipe import read_recipe
+from hanpuri.runs import Run
 from hanpuri.training.prompting import load_prompting
 from hanpuri.training.recipe import KINDS, TrainRecipe
 from hanpuri.training.train import train
@@ -126,10 +127,5 @@ def test_a_shipped_recipe_trains_a_few_steps(name, architecture, tiny_model, dat
     assert trained.weights == tmp_path / name / ("adapter" if recipe.adapter else "model")
     prompting = load_prompting(trained.weights, load_tokenizer(trained.weights))
     assert prompting.note == ""
-    events = [
-        line["event"]
-        for line in map(json.loads, (tmp_path / name / "metrics.jsonl").open(encoding="utf-8"))
-        if "event" in line
-    ]
-    assert events[0] == "started"
-    assert events[-1] == "finished"
+    events = [line["event"] for line in Run(tmp_path / name).metrics() if "event" in line]
+    assert (events[0], events[-1]) == ("started", "finished")

@@ -41,7 +41,6 @@ COVERAGE = 0.9995  # share of the characters that get a token (unigram); the oth
 BYTE_SCORE = -1000.0  # below every way to spell a text with its letters, so that "<0x41>" in a text stays six letters
 
 LONGEST_PIECE = 8  # characters (unigram)
-SMALLEST = 300  # tokens, as the recipe has it
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def train_tokenizer(settings: TrainTokenizerSettings, texts: Iterable[str], fold
     if (size := backend.get_vocab_size()) != settings.vocab_size:
         raise DataError(
             f"{counted.characters:,} characters give a tokenizer of {size:,} tokens, expected {settings.vocab_size:,}",
-            "give more text" + (f", or set tokenizer.train.vocab_size to {size}" if size >= SMALLEST else ""),
+            "give more text, or lower tokenizer.train.vocab_size",
         )
     from tokenizers import processors
     from transformers import PreTrainedTokenizerFast

@@ -38,6 +38,7 @@ def make_arguments(recipe: TrainRecipe, folder: Path, *, device: str, precision:
         num_train_epochs=told.epochs or 1.0,
         max_steps=told.steps or -1,
         per_device_train_batch_size=told.batch_size,
+        per_device_eval_batch_size=told.batch_size,
         gradient_accumulation_steps=told.accumulation,
         learning_rate=told.learning_rate,
         lr_scheduler_type=told.schedule,

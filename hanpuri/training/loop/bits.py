@@ -101,7 +101,7 @@ def text_bytes(ids: npt.NDArray[np.integer[Any]], sizes: Sizes, tokenizer: Token
         tokenizer: the tokenizer.
         prefixed: of `puts_space_first`; the space that it puts behind a special token is no text.
     """
-    counted = sizes[ids]
+    counted: Sizes = sizes[ids]
     if prefixed:
         starts = np.isin(ids[:, :-1], list(tokenizer.special_ids))
         counted[:, 1:] -= starts & (counted[:, 1:] > 0)

@@ -339,9 +339,11 @@ class _Rhythm(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:
         watch, tokens = self.loop.watch, self.loop.progress.tokens
         watch.begin(state.max_steps, tokens)
-        word = "resumed" if state.global_step else "started"
-        told = f"step {state.global_step} of {state.max_steps:,}, {state.num_train_epochs:,} epochs at most"
-        watch.event(word, state.global_step, f"{word} at {told}")
+        if state.global_step:
+            told = f"resumed at step {state.global_step:,} of {state.max_steps:,}"
+            watch.event("resumed", state.global_step, told)
+        else:
+            watch.event("started", 0, f"started: {state.max_steps:,} steps")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: object) -> None:
         loop, watch, step = self.loop, self.loop.recipe.watch, state.global_step

@@ -19,7 +19,7 @@ from hanpuri.runs import Run
 from hanpuri.training.loop import checkpoints
 from hanpuri.training.loop.arguments import make_arguments
 from hanpuri.training.loop.material import Material
-from hanpuri.training.loop.progress import Progress, find_best
+from hanpuri.training.loop.progress import Evaluation, Progress, find_best, gain
 from hanpuri.training.loop.stopping import Stopping
 from hanpuri.training.loop.trackers import open_trackers
 from hanpuri.training.loop.watching import Report, Watch, logging_to
@@ -143,7 +143,9 @@ def _conclude(loop: "Loop", run: Run) -> LoopResult:
     if progress.finished:
         _keep_weights(loop, run, whole[best.step if best else step], anew=went_on)
     if progress.finished and went_on:
-        loop.watch.event("finished", step, f"finished after {loop.watch.seconds():,.0f} s")
+        loop.watch.event(
+            "finished", step, f"finished after {loop.watch.seconds():,.0f} s{_compare(progress, best, by)}"
+        )
         loop.watch.draw_curves(now=True)
     return LoopResult(
         finished=progress.finished,
@@ -155,6 +157,14 @@ def _conclude(loop: "Loop", run: Run) -> LoopResult:
         tokens=progress.tokens,
         peak_memory_bytes=progress.peak_memory_bytes,
     )
+
+
+def _compare(progress: Progress, best: Evaluation | None, by: str) -> str:
+    """Say it if the model was better before its first step."""
+    before = progress.start.get(by)
+    if before is None or best is None or gain(before, best.scores[by], by) <= 0:
+        return ""
+    return f"; the training did no good: {by} was {before:.4f} before the first step, and is {best.scores[by]:.4f}"
 
 
 def _keep_weights(loop: "Loop", run: Run, checkpoint: Path, *, anew: bool) -> None:

@@ -163,7 +163,7 @@ def check_settings(recipe: TrainRecipe, steps: int, num_validation: int, finding
     watch, training = recipe.watch, recipe.training
     if watch.evaluate_every > steps and num_validation:
         findings.warnings.append(
-            f"watch.evaluate_every {watch.evaluate_every:,} is over the {steps:,} steps: it is evaluated once, at the end"
+            f"watch.evaluate_every {watch.evaluate_every:,} is over the {steps:,} steps: one evaluation, at the end"
         )
     warmup = int(training.warmup if training.warmup >= 1 else training.warmup * steps)
     if warmup >= steps and training.warmup >= 1:

@@ -264,10 +264,20 @@ def _two_states(numbers: int, *, eight: bool) -> int:
 
 
 def _adafactor_bytes(weight: Any) -> int:
-    shape = weight.shape
+    shape, size = weight.shape, 4  # one number a tensor besides
     if len(shape) < 2:
-        return 4 * int(weight.numel())
-    return 4 * int(weight.numel() // shape[-1] + weight.numel() // shape[-2])
+        return size + 4 * int(weight.numel())
+    return size + 4 * int(weight.numel() // shape[-1] + weight.numel() // shape[-2])
+
+
+def tell_bytes(size: int) -> str:
+    """
+    Write a size for people.
+
+        >>> tell_bytes(3 * GIB // 2), tell_bytes(5 << 20)
+        ('1.5 GiB', '5.0 MiB')
+    """
+    return f"{size / GIB:.1f} GiB" if size >= GIB // 10 else f"{size / 2**20:.1f} MiB"
 
 
 def _nbytes(tensor: Any) -> int:

@@ -115,7 +115,7 @@ def preflight(
         leak = leaks.measure_leak(model, table, tokenizer.pad_id or 0)
         leaks.check_leak(model, leak)
     taken = None
-    if probe:
+    if probe and not (devices.sharded and devices.count > 1):  # unsharded, as it is here, it might not fit
         report("one step")
         taken = _take_step(recipe, model, table, largest, tokenizer, device, memory, devices)
     return Preflight(

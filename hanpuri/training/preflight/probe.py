@@ -6,8 +6,8 @@ In: the loaded model and a batch. Out: what it took, and a model that is bit for
     Probe(fits=True, batch_seconds=0.41, step_seconds=0.05, tokens=4096, loss=2.31, peak=18_293_000_000)
 
 The step is the training's own: TRL's output layer, autocast and checkpointing as the recipe says, and the optimizer
-that transformers makes of it. Weights that learn are kept in main memory meanwhile and put back; random numbers are drawn
-apart; the optimizer is thrown away. That memory does not suffice is a finding here, not a fault.
+that transformers makes of it. Weights that learn are kept in main memory meanwhile and put back; random numbers are
+drawn apart; the optimizer is thrown away. That memory does not suffice is a finding here, not a fault.
 """
 
 import gc

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hanpuri.errors import ModelError
-from hanpuri.training.preflight.memory import GIB, Devices, Memory, estimate_memory
+from hanpuri.training.preflight.memory import Devices, Memory, estimate_memory, tell_bytes
 from hanpuri.training.recipe import AdapterSettings, SftRecipe, TrainRecipe
 
 Changes = Mapping[str, Any]
@@ -40,7 +40,7 @@ class Proposal:
 
     def __str__(self) -> str:
         sets = " ".join(f"--set {one}" for one in self.sets)
-        return f"{sets} ({self.total / GIB:.1f} GiB: {self.cost})"
+        return f"{sets} ({tell_bytes(self.total)}: {self.cost})"
 
 
 def propose(
@@ -84,12 +84,12 @@ def propose(
 
 def refuse(memory: Memory, proposals: list[Proposal], least: int, *, found: str = "") -> ModelError:
     """Put the finding and what to do about it in one line."""
-    has = f", and there are {(memory.available or 0) / GIB:.1f} GiB" if memory.available is not None else ""
-    what = found or f"the training takes about {memory.total / GIB:.1f} GiB of memory{has}"
+    has = f", and there is room for {tell_bytes(memory.available)}" if memory.available is not None else ""
+    what = found or f"the training takes about {tell_bytes(memory.total)} of memory{has}"
     if proposals:
         return ModelError(what, "change one of these: " + ", or ".join(map(str, proposals)))
     return ModelError(
-        what, f"take a smaller model or a larger device: the least that it can do with is {least / GIB:.1f} GiB"
+        what, f"take a smaller model or a larger device: the least that it can do with is {tell_bytes(least)}"
     )
 
 

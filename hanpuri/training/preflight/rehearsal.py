@@ -106,11 +106,11 @@ def _output(model: Any) -> torch.Tensor:
     return weight
 
 
-class _Ledger(TorchDispatchMode):
+class _Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes down every storage that an operation makes, and strikes it out when nothing holds it any more."""
 
     def __init__(self, known: Iterator[torch.Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live = self.peak = 0
         self._seen: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
         for tensor in known:
@@ -136,7 +136,7 @@ class _Ledger(TorchDispatchMode):
         self.live -= size
 
 
-class _Kernels(TorchFunctionMode):  # type: ignore[no-untyped-call]
+class _Kernels(TorchFunctionMode):
     """Autocast and dropout as a GPU has them; the meta device would do both otherwise."""
 
     def __init__(self, compute: torch.dtype | None, *, keeps: bool = True) -> None:

@@ -7,7 +7,7 @@ In: a Preflight and a rich Console. Out: five rows as they are trained, a table 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hanpuri.training.preflight.memory import GIB
+from hanpuri.training.preflight.memory import tell_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +21,7 @@ def show(checked: "Preflight", console: "Console") -> None:
     """Print what was found."""
     for line in lines(checked):
         # Rows may hold what rich would read as its own marks.
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def lines(checked: "Preflight") -> list[str]:
@@ -71,14 +71,14 @@ def _memory(checked: "Preflight") -> list[str]:
         ("adapter", memory.adapter, ""),
         ("optimizer states", memory.optimizer, ""),
     ]
-    inner = f"activations {_gib(memory.activations)}, gradients {_gib(memory.gradients)}, and what is held in passing"
+    inner = f"activations {tell_bytes(memory.activations)}, gradients {tell_bytes(memory.gradients)}, and what is held in passing"
     parts += [("one step", memory.step, inner), ("spare", memory.spare, "the device's own, and gaps between pieces")]
-    told = [f"{name:<18}{_gib(size):>12}  {note}".rstrip() for name, size, note in parts if size]
-    has = f"of {_gib(memory.available)}" if memory.available is not None else ""
-    told.append(f"{'memory, about':<18}{_gib(memory.total):>12}  {has}".rstrip())
+    told = [f"{name:<18}{tell_bytes(size):>12}  {note}".rstrip() for name, size, note in parts if size]
+    has = f"of {tell_bytes(memory.available)}" if memory.available is not None else ""
+    told.append(f"{'memory, about':<18}{tell_bytes(memory.total):>12}  {has}".rstrip())
     if checked.probe and checked.probe.peak:
         told.append(
-            f"{'measured':<18}{_gib(checked.probe.peak):>12}  one real step on the largest batch, spare left out"
+            f"{'measured':<18}{tell_bytes(checked.probe.peak):>12}  one real step on the largest batch, spare left out"
         )
     return told
 
@@ -95,9 +95,3 @@ def _ahead(checked: "Preflight") -> list[str]:
         least, most = (str(timedelta(seconds=round(one))) for one in ahead.seconds)
         told.append(f"time: {least} to {most} ({checked.probe.batch_seconds:.2f} s for the largest batch)")
     return told
-
-
-def _gib(size: int | None) -> str:
-    """Write bytes; small ones in MiB."""
-    size = size or 0
-    return f"{size / GIB:.1f} GiB" if size >= GIB // 10 else f"{size / 2**20:.1f} MiB"

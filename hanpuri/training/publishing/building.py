@@ -140,13 +140,13 @@ def build_folder(origin: Origin, asked: Asked, folder: Path, device: str, report
     notes = [*told, *_weak(effect)]
     questions = tuple(_question(asked, reference, place) for place in range(len(asked.prompts)))
     trained = "the adapter on its base" if origin.merges else "the run's model"
-    proof = Proof(precision, device, trained, merged, exported, effect, quantized, len(digests), questions, tuple(notes))
+    proof = Proof(
+        precision, device, trained, merged, exported, effect, quantized, len(digests), questions, tuple(notes)
+    )
     return Built(proof, chat, reference)
 
 
-def check_export(
-    folder: Path, digests: dict[str, str], asked: Asked, reference: Observed, device: str
-) -> Comparison:
+def check_export(folder: Path, digests: dict[str, str], asked: Asked, reference: Observed, device: str) -> Comparison:
     """
     Read a folder back as any tool does, and hold it against the model that was trained.
 
@@ -242,4 +242,10 @@ def _weak(effect: Comparison | None) -> list[str]:
 def _question(asked: Asked, reference: Observed, place: int) -> dict[str, Any]:
     prompt, answer = asked.prompts[place], reference.answers[place]
     text = asked.tokenizer.decode(answer, continues=True)
-    return {"id": prompt.id, "prompt": prompt.text, "input_ids": list(prompt.ids), "answer": text, "answer_ids": list(answer)}
+    return {
+        "id": prompt.id,
+        "prompt": prompt.text,
+        "input_ids": list(prompt.ids),
+        "answer": text,
+        "answer_ids": list(answer),
+    }

@@ -110,7 +110,9 @@ def _data(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _libraries(environment: Mapping[str, Any]) -> str:
     start = next(iter(starts_of(environment)), {})
     versions = {"python": start.get("python"), **(start.get("libraries") or {})}
-    return ", ".join(f"{name} {version}" for name, version in versions.items() if version not in (None, "not installed"))
+    return ", ".join(
+        f"{name} {version}" for name, version in versions.items() if version not in (None, "not installed")
+    )
 
 
 def _tail(path: str) -> str:

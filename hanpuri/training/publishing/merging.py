@@ -59,7 +59,9 @@ def merge(adapted: Any) -> Any:
         merged = adapted.merge_and_unload(safe_merge=True)
     except ValueError as error:
         told = str(error).splitlines()[0]
-        raise ModelError(f"the adapter cannot be merged: {told}", "look at the run's losses: it may have diverged") from None
+        raise ModelError(
+            f"the adapter cannot be merged: {told}", "look at the run's losses: it may have diverged"
+        ) from None
     _settle_tied(merged)
     return merged.eval()
 

@@ -82,7 +82,9 @@ class Comparison:
         return {**asdict(self), "equal": self.equal}
 
 
-def observe(model: Any, prompts: Sequence[Prompt], stop_ids: Sequence[int], reference: "Observed | None" = None) -> Observed:
+def observe(
+    model: Any, prompts: Sequence[Prompt], stop_ids: Sequence[int], reference: "Observed | None" = None
+) -> Observed:
     """
     Let a model answer prompts greedily, and read its logits behind them.
 

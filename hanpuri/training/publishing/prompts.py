@@ -101,7 +101,7 @@ def _rows(recipe: SftRecipe, file: Path | None) -> Iterator[tuple[str, Fields]]:
         rows = open_training_rows(recipe.data, recipe.seed)
         records = chain(rows.validation(), rows.train())
     for record in records:
-        yield record.id or record.where, record.fields
+        yield record.id or Path(record.where).name, record.fields
 
 
 def _texts(recipe: PretrainRecipe, file: Path | None) -> Iterator[tuple[str, Fields]]:
@@ -110,7 +110,7 @@ def _texts(recipe: PretrainRecipe, file: Path | None) -> Iterator[tuple[str, Fie
     places = [(file, None)] if file else [(_corpus_file(corpus), corpus.field) for corpus in corpora]
     for path, field in places:
         for row in islice(open_source(path, field=field).rows(), READ_ROWS // len(places)):
-            yield row.where, {"text": row.text}
+            yield Path(row.where).name, {"text": row.text}
 
 
 def _corpus_file(corpus: CorpusSettings) -> Path:

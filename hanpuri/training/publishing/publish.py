@@ -202,7 +202,9 @@ def _beside(folder: Path) -> Iterator[Path]:
     try:
         yield part
     except OSError as error:
-        raise DataError(f"{part} cannot be written: {error.strerror or error}", "look at the disk, and publish again") from None
+        raise DataError(
+            f"{part} cannot be written: {error.strerror or error}", "look at the disk, and publish again"
+        ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -31,7 +31,9 @@ def rounded_at_random(model: Any, unit: float, seed: int) -> Iterator[None]:
     import torch
 
     generator = torch.Generator(device=model.device).manual_seed(seed)
-    handles = [module.register_forward_hook(_hook(error_of(module, unit), generator)) for module in _rounding_modules(model)]
+    handles = [
+        module.register_forward_hook(_hook(error_of(module, unit), generator)) for module in _rounding_modules(model)
+    ]
     try:
         yield
     finally:

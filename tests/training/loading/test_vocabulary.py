@@ -17,6 +17,23 @@ from hanpuri.training.loading.vocabulary import extend_tokenizer, grow_embedding
 from hanpuri.training.recipe import ExtendTokenizerSettings, TrainTokenizerSettings
 
 SENTENCES = (Path(__file__).parents[2] / "cases" / "sentences.txt").read_text(encoding="utf-8").splitlines()
+LETTERS = "가나다라마바사아자차카타파하고노도로모보"
+TEXTS = [
+    *SENTENCES,
+    *(
+        f"{when} {noun}{particle} {verb}"
+        for when in ("오늘은", "어제는", "여름에", "가끔")
+        for noun in ("바다", "호수", "나무", "도서관", "시장", "골목", "운동장", "라디오")
+        for particle in ("에서", "부터", "까지", "처럼")
+        for verb in ("걸었어요", "기다렸습니다", "노래하네요", "만나자")
+    ),
+    # Words without a pattern: the pieces of a unigram model have to differ in how they are used.
+    *(
+        f"{LETTERS[i]}{LETTERS[i * j % 20]}{LETTERS[(i + j) % 20]} {LETTERS[j]}{LETTERS[(j * 3 + i) % 20]}"
+        for i in range(20)
+        for j in range(20)
+    ),
+]
 TYPES = ("bpe", "unigram")
 ARCHITECTURES = ("llama", "qwen3", "gemma", "gemma2", "gemma3", "gpt-neox")
 TOKENS = ("호텔", " 바다가", "ㅋㅋㅋ")
@@ -26,8 +43,8 @@ TOKENS = ("호텔", " 바다가", "ㅋㅋㅋ")
 def trained(tmp_path_factory):
     made = {}
     for type in TYPES:
-        told = TrainTokenizerSettings(type=type, vocab_size=300, min_frequency=1)
-        made[type] = train_tokenizer(told, iter(SENTENCES), tmp_path_factory.mktemp("trained") / type)
+        told = TrainTokenizerSettings(type=type, vocab_size=500)
+        made[type] = train_tokenizer(told, iter(TEXTS), tmp_path_factory.mktemp("trained") / type)
     return made
 
 
@@ -55,7 +72,7 @@ def test_every_text_comes_back_letter_by_letter(trained, type, text):
 @pytest.mark.parametrize("type", TYPES)
 def test_a_trained_tokenizer_has_as_many_tokens_as_asked_for_and_three_signs(trained, type):
     tokenizer = trained[type]
-    assert (tokenizer.vocab_size, sorted(tokenizer.special_ids)) == (300, [0, 1, 2])
+    assert (tokenizer.vocab_size, sorted(tokenizer.special_ids)) == (500, [0, 1, 2])
     assert (tokenizer.pad_id, tokenizer.bos_id, tokenizer.eos_id, tokenizer.unk_id) == (0, 1, 2, None)
     assert tokenizer.starts_with_bos
     assert load_tokenizer(tokenizer.fast.name_or_path).encode(SENTENCES[0]) == tokenizer.encode(SENTENCES[0])
@@ -71,7 +88,7 @@ def test_no_piece_goes_beyond_a_word_and_the_space_stands_before_it(trained, typ
 
 @pytest.mark.parametrize("type", TYPES)
 def test_the_same_texts_give_the_same_files(trained, tmp_path, type):
-    again = train_tokenizer(TrainTokenizerSettings(type=type, vocab_size=300, min_frequency=1), SENTENCES, tmp_path)
+    again = train_tokenizer(TrainTokenizerSettings(type=type, vocab_size=500), TEXTS, tmp_path)
     before = Path(trained[type].fast.name_or_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["tokenizer.json", "tokenizer_config.json"]
     for file in tmp_path.iterdir():
@@ -88,14 +105,17 @@ def test_nothing_is_read_as_a_byte_that_is_only_written_like_one(trained):
 @pytest.mark.parametrize("type", TYPES)
 def test_no_text_is_a_fault(tmp_path, type):
     with pytest.raises(DataError) as caught:
-        train_tokenizer(TrainTokenizerSettings(type=type, vocab_size=300), [], tmp_path)
+        train_tokenizer(TrainTokenizerSettings(type=type, vocab_size=500), [], tmp_path)
     assert str(caught.value) == "the corpora hold no text to train a tokenizer on; give a file with a text a line"
 
 
 def test_too_little_text_for_so_many_tokens_is_a_fault(tmp_path):
     with pytest.raises(DataError) as caught:
         train_tokenizer(TrainTokenizerSettings(vocab_size=9000), ["바다가 보여요", "바다가 넓어요"], tmp_path)
-    assert str(caught.value) == "14 characters give a tokenizer of 270 tokens, expected 9,000; give more text"
+    assert (
+        str(caught.value)
+        == "14 characters give a tokenizer of 270 tokens, expected 9,000; give more text, or lower tokenizer.train.vocab_size"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -28,15 +28,15 @@ BYTES = 200_000  # a checkpoint's optimiser takes more
 
 
 def run(name, report=lambda *_: None):
-    """One run of 12 steps, saved at each third."""
+    """One run of 8 steps, saved at each second one."""
     recipe = SftRecipe.model_validate(
         {
             "kind": "sft",
             "name": name,
             "model": {"path": str(MODEL)},
             "data": {"path": "rows.jsonl"},
-            "training": {"steps": 12, "batch_size": 2, "learning_rate": 1e-3},
-            "watch": {"log_every": 1, "evaluate_every": 6, "save_every": 3},
+            "training": {"steps": 8, "batch_size": 2, "learning_rate": 1e-3},
+            "watch": {"log_every": 1, "evaluate_every": 4, "save_every": 2},
         }
     )
     model = load_model(recipe.model, learns_whole=True, device="cpu")
@@ -105,7 +105,7 @@ def on_a_full_disk():
     events = []
 
     def report(step, steps, line):
-        if step == 4 and not line:
+        if step == 3 and not line:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, resource.RLIM_INFINITY))
         if step == ending and not line:
@@ -113,7 +113,7 @@ def on_a_full_disk():
         if line.get("event") == "checkpoint_failed":
             events.append([line["step"], line["message"]])
 
-    ending = 8
+    ending = 5
     result = run("full-for-a-while", report)
     after = {"finished": result.finished, "events": events.copy(), "step": result.step}
     ending = 99
@@ -140,8 +140,8 @@ if __name__ == "__main__":
         import hanpuri.training.loop.engine  # noqa: F401
     told = {
         "whole": in_a_process(lambda: run("whole").step),
-        "killed at 5": in_a_process(kill_at_step(5)),
-        "killed in a save": in_a_process(kill_in_a_save(9)),
+        "killed at a step": in_a_process(kill_at_step(3)),
+        "killed in a save": in_a_process(kill_in_a_save(6)),
         "gone on": in_a_process(finish),
         "full": in_a_process(on_a_full_disk),
     }

@@ -26,7 +26,7 @@ def arguments_of(recipe_of, tmp_path):
         ({"epochs": 2.5}, {"max_steps": -1, "num_train_epochs": 2.5}),
         (
             {"batch_size": 3, "accumulation": 4},
-            {"per_device_train_batch_size": 3, "gradient_accumulation_steps": 4},
+            {"per_device_train_batch_size": 3, "per_device_eval_batch_size": 3, "gradient_accumulation_steps": 4},
         ),
         ({"learning_rate": 2e-4}, {"learning_rate": 2e-4}),
         ({"optimizer": "adafactor"}, {"optim": "adafactor"}),

@@ -35,30 +35,30 @@ def figures_of(folder):
 def test_a_run_killed_at_any_step_and_within_a_save_goes_on_from_the_last_whole_checkpoint(ended):
     folder, told, _ = ended
     killed = {"signal": "SIGKILL", "said": None}
-    assert told["killed at 5"] == {**killed, "found": ["checkpoint-3"]}
-    assert told["killed in a save"] == {**killed, "found": ["checkpoint-3", "checkpoint-6", "saving"]}
-    assert told["gone on"] == {"signal": None, "said": [True, 12], "found": ["checkpoint-12", "checkpoint-9"]}
+    assert told["killed at a step"] == {**killed, "found": ["checkpoint-2"]}
+    assert told["killed in a save"] == {**killed, "found": ["checkpoint-2", "checkpoint-4", "saving"]}
+    assert told["gone on"] == {"signal": None, "said": [True, 8], "found": ["checkpoint-6", "checkpoint-8"]}
     assert figures_of(folder / "cut") == [pytest.approx(line, abs=1e-5) for line in figures_of(folder / "whole")]
     started = [
         line["message"] for line in read_lines(folder / "cut" / "metrics.jsonl") if line.get("event") == "resumed"
     ]
-    assert started == [f"resumed at step {step} of 12, 2 epochs at most" for step in (3, 6)]
+    assert started == [f"resumed at step {step} of 8" for step in (2, 4)]
 
 
 def test_a_full_disk_costs_the_saves_that_it_does_not_take(ended):
     _, told, _ = ended
     full = told["full"]["said"]
-    assert (full["finished"], full["step"]) == (True, 12)
+    assert (full["finished"], full["step"]) == (True, 8)
     failed = [step for step, _ in full["events"]]
-    assert failed == [6]  # there was room again before step 9
+    assert failed == [4]  # there was room again before step 6
     assert full["events"][0][1].endswith("training goes on, the next save tries again")
 
 
 def test_a_disk_that_stays_full_ends_the_run_with_its_mend_and_the_same_command_goes_on(ended):
     folder, told, stderr = ended
     full = told["full"]["said"]
-    assert full["kept"] == ["checkpoint-3"]
+    assert full["kept"] == ["checkpoint-2"]
     assert full["error"].startswith(f"{folder}/full-to-the-end/checkpoints: the last step could not be saved: ")
-    assert full["error"].endswith("bytes; the same command then goes on from step 3")
+    assert full["error"].endswith("bytes; the same command then goes on from step 2")
     assert full["then"] is True
     assert "Traceback" not in stderr

@@ -1,5 +1,6 @@
 import math
 import signal
+import time
 from dataclasses import replace
 
 import pytest
@@ -113,20 +114,20 @@ def test_the_validation_loss_is_the_mean_over_trained_tokens_whatever_the_batch(
     assert result.scores["loss"] == pytest.approx(mean_loss(material.model, material.validation), abs=1e-5)
 
 
-# rows 13: the last batch of an epoch is smaller, its last step has fewer batches
-@pytest.mark.parametrize("adapter", [False, True], ids=["whole", "adapter with dropout"])
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(recipe_of, run_of, material_of, adapter):
+# The same for whole models, with a real kill: test_kill.
+def test_a_killed_run_with_an_adapter_and_dropout_goes_on_as_if_nothing_had_happened(recipe_of, run_of, material_of):
     told = {"epochs": 2.5, "accumulation": 2, "schedule": "cosine_with_min_lr", "warmup": 2}
     watch = {"log_every": 2, "evaluate_every": 4, "save_every": 2, "keep": 1}
-    recipe = recipe_of(told, watch, **({"adapter": {"dropout": 0.2}} if adapter else {}))
+    recipe = recipe_of(told, watch, adapter={"dropout": 0.2})
     whole, cut = run_of(recipe, "whole"), run_of(recipe, "cut")
-    materials = [material_of(rows=13, adapter=adapter)]
+    # Of 13 rows the last batch of an epoch is smaller, and its last step has fewer batches.
+    materials = [material_of(rows=13, adapter=True)]
     expected = run_loop(recipe, whole, materials[0], device="cpu")
     assert expected.step == 10
     for step in (1, 5, 8):  # before the first checkpoint; between two; when an evaluation was due
         with pytest.raises(Killed):
-            run_loop(recipe, cut, material_of(rows=13, adapter=adapter), device="cpu", report=killed_at(step))
-    materials.append(material_of(rows=13, adapter=adapter))
+            run_loop(recipe, cut, material_of(rows=13, adapter=True), device="cpu", report=killed_at(step))
+    materials.append(material_of(rows=13, adapter=True))
     result = run_loop(recipe, cut, materials[1], device="cpu")
     assert figures_of(cut) == [pytest.approx(line, abs=1e-5) for line in figures_of(whole)]
     assert torch.allclose(*(weights_of(material.model) for material in materials), atol=1e-6)
@@ -232,12 +233,11 @@ def test_nothing_is_learnt_from_a_loss_that_is_no_number(recipe_of, run_of, mate
     )
 
 
-@pytest.mark.parametrize("adapter", [False, True], ids=["whole", "adapter"])
-def test_gradient_checkpointing_learns_the_same(recipe_of, run_of, material_of, adapter):
+def test_gradient_checkpointing_learns_the_same(recipe_of, run_of, material_of):
     weights = []
     for saves_memory in (False, True):
         recipe = recipe_of({"steps": 2, "gradient_checkpointing": saves_memory})
-        run, material = run_of(recipe, str(saves_memory)), material_of(adapter=adapter)
+        run, material = run_of(recipe, str(saves_memory)), material_of(adapter=True)
         run_loop(recipe, run, material, device="cpu")
         weights.append(weights_of(material.model))
     assert torch.allclose(*weights, atol=1e-6)
@@ -269,3 +269,58 @@ def test_looking_leaves_no_trace_in_the_training(recipe_of, run_of, material_of)
         kept = load_file(run.folder / "checkpoints" / "checkpoint-4" / "adapter_model.safetensors")
         weights.append(torch.cat([kept[name].flatten() for name in sorted(kept)]))
     assert torch.equal(*weights)
+
+
+def test_an_adapter_of_a_model_in_four_bits_learns_in_fp32(recipe_of, run_of, material_of, tiny_model):
+    from hanpuri.training.loading.adapters import attach_adapter
+    from hanpuri.training.loading.models import load_model
+
+    recipe = recipe_of({"steps": 2}, model={"path": str(tiny_model("llama")), "quantization": {}}, adapter={"r": 4})
+    model = load_model(recipe.model, learns_whole=False, device="cpu")
+    model = attach_adapter(model, recipe.adapter, seed=0)
+    before = weights_of(model)
+    result = run_loop(recipe, run_of(recipe), material_of(model=model, validation=None), device="cpu")
+    assert result.finished
+    assert {weight.dtype for weight in model.parameters() if weight.requires_grad} == {torch.float32}
+    assert not torch.equal(weights_of(model), before)
+
+
+def test_a_run_that_did_no_good_says_so(recipe_of, run_of, material_of):
+    recipe = recipe_of({"steps": 3}, {"best_by": "token_f1", "generation": {}})
+    scores = iter([0.9, 0.1])
+    run = run_of(recipe)
+    run_loop(recipe, run, material_of(validation=None, scorers=(lambda _: {"token_f1": next(scores)},)), device="cpu")
+    said = lines_of(run, "event")[-1]["message"]
+    assert said.endswith("the training did no good: token_f1 was 0.9000 before the first step, and is 0.1000")
+
+
+def test_nobody_is_dialled(recipe_of, run_of, material_of, monkeypatch):
+    dialled = []
+    monkeypatch.setattr("socket.socket.connect", lambda self, address: dialled.append(address))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *where, **_: dialled.append(where))
+    monkeypatch.delenv("CI", raising=False)  # where TRL would be silent by itself
+    material = material_of(adapter=True)
+    material.model.peft_config["default"].base_model_name_or_path = "somebody/some-model"
+    recipe = recipe_of({"steps": 1})
+    assert run_loop(recipe, run_of(recipe), material, device="cpu").finished
+    time.sleep(0.1)  # telemetry goes out in a thread
+    assert dialled == []
+
+
+def test_weights_that_cannot_be_kept_are_said_with_their_mend(recipe_of, run_of, material_of, monkeypatch):
+    def fail(self, folder):
+        raise OSError(28, "No space left on device")
+
+    recipe = recipe_of({"steps": 1})
+    run = run_of(recipe)
+    with monkeypatch.context() as patched:
+        patched.setattr("hanpuri.training.loop.engine.Loop.write_weights", fail)
+        with pytest.raises(ModelError) as caught:
+            run_loop(recipe, run, material_of(), device="cpu")
+    size = sum(path.stat().st_size for path in (run.folder / "checkpoints" / "checkpoint-1").iterdir())
+    assert str(caught.value) == (
+        f"{run.folder}/model could not be saved: [Errno 28] No space left on device;"
+        f" make room for {size:,} bytes; the same command then goes on from here"
+    )
+    assert run_loop(recipe, run, material_of(), device="cpu").finished
+    assert (run.folder / "model" / "model.safetensors").exists()

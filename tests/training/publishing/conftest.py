@@ -5,14 +5,14 @@ In: an architecture, a method. Out: the run's folder; a test may write into it.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import load_template
-from hanpuri.runs import Run, sha256_of, write_json
+from hanpuri.runs import Run, write_json
 from hanpuri.training.prompting import save_prompting
 from hanpuri.training.publishing.origin import fingerprint
 from hanpuri.training.recipe import AdapterSettings, ModelSettings, PretrainRecipe, QuantizationSettings, SftRecipe
@@ -34,10 +34,8 @@ RESULT = {"kind": "sft", "finished": True, "steps": 30, "best_step": 20, "device
 SCORES = {"loss": 1.25, "token_f1": 0.5}
 
 
-@pytest.fixture
-def rows(tmp_path) -> Path:
+def write_rows(path: Path) -> Path:
     """Questions and answers, a row each."""
-    path = tmp_path / "faq.jsonl"
     made = [
         {"instruction": question, "input": "", "output": ANSWERS[place % len(ANSWERS)]}
         for place, question in enumerate(QUESTIONS)
@@ -46,40 +44,51 @@ def rows(tmp_path) -> Path:
     return path
 
 
-@pytest.fixture
-def make_run(tmp_path, tiny_model, rows) -> Callable[..., Path]:
-    """Make a run that has tuned a tiny model; of method full, lora or qlora."""
+def write_run(place: Path, base: Path, method="lora", *, save=(), weights="auto", scale=0.3) -> Path:
+    """Write a run that has tuned a base, and its rows; of method full, lora or qlora."""
+    rows = write_rows(place / "faq.jsonl")
+    recipe = SftRecipe(
+        kind="sft",
+        name=f"faq-{method}",
+        model=ModelSettings(
+            path=str(base), weights=weights, quantization=QuantizationSettings() if method == "qlora" else None
+        ),
+        adapter=None if method == "full" else AdapterSettings(r=4, alpha=8, modules_to_save=save),
+        data={"path": str(rows), "validation_share": 0.3},
+        examples={"template": "koalpaca", "max_length": 256},
+        training={"steps": 30, "learning_rate": 1e-3},
+    )
+    run = Run.start(place / "runs" / recipe.name, recipe, [rows], {"base": fingerprint(base)})
+    folder = run.folder / ("model" if method == "full" else "adapter")
+    _train(recipe, base, folder, scale)
+    save_prompting(folder, load_template("koalpaca"), ExampleSettings(template="koalpaca"), "instruction")
+    write_json(run.folder / "result.json", {**RESULT, "name": recipe.name, "method": method, "scores": SCORES})
+    return run.folder
 
-    def make(architecture="llama", method="lora", *, base=None, save=(), weights="auto", scale=0.3, **changes) -> Path:
-        base = base or tiny_model(architecture)
-        recipe = SftRecipe(
-            kind="sft",
-            name=f"faq-{architecture}-{method}",
-            model=ModelSettings(
-                path=str(base), weights=weights, quantization=QuantizationSettings() if method == "qlora" else None
-            ),
-            adapter=None if method == "full" else AdapterSettings(r=4, alpha=8, modules_to_save=save),
-            data={"path": str(rows), "validation_share": 0.3},
-            examples={"template": "koalpaca", "max_length": 256},
-            training={"steps": 30, "learning_rate": 1e-3},
-            **changes,
-        )
-        hashes = {"base": fingerprint(base)}
-        run = Run.start(tmp_path / "runs" / recipe.name, recipe, [rows], hashes)
-        folder = run.folder / ("model" if method == "full" else "adapter")
-        _train(recipe, base, folder, scale)
-        save_prompting(folder, load_template("koalpaca"), ExampleSettings(template="koalpaca"), "instruction")
-        write_json(run.folder / "result.json", {**RESULT, "name": recipe.name, "method": method, "scores": SCORES})
-        return run.folder
+
+@pytest.fixture
+def make_run(tmp_path, tiny_model) -> Callable[..., Path]:
+    """Make a run that has tuned a tiny model of an architecture."""
+
+    def make(architecture="llama", method="lora", *, base=None, **settings) -> Path:
+        return write_run(tmp_path, base or tiny_model(architecture), method, **settings)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def bf16_run(tmp_path_factory, tiny_model) -> Path:
+    """A QLoRA run; a test must not write into it."""
+    return write_run(tmp_path_factory.mktemp("bf16"), tiny_model("llama"), "qlora", scale=0.03)
 
 
 @pytest.fixture
 def pretrained_run(tmp_path, tiny_model) -> Path:
     """A run that has pre-trained a tiny llama."""
     corpus = tmp_path / "corpus.txt"
-    corpus.write_text("".join(f"{question} {answer}\n" for question in QUESTIONS for answer in ANSWERS), encoding="utf-8")
+    corpus.write_text(
+        "".join(f"{question} {answer}\n" for question in QUESTIONS for answer in ANSWERS), encoding="utf-8"
+    )
     scratch = {"hidden_size": 64, "num_layers": 2, "num_heads": 4}
     recipe = PretrainRecipe(
         kind="pretrain",
@@ -110,24 +119,22 @@ def _train(recipe, base: Path, folder: Path, scale: float) -> None:
     generator = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for parameter in (one for one in model.parameters() if one.requires_grad):
-            parameter += scale * torch.randn(parameter.shape, generator=generator).to(parameter.dtype) * (
-                0.1 if recipe.adapter is None else 1
+            parameter += (
+                scale
+                * torch.randn(parameter.shape, generator=generator).to(parameter.dtype)
+                * (0.1 if recipe.adapter is None else 1)
             )
     with quiet_loading():
         model.save_pretrained(folder) if recipe.adapter is None else save_adapter(model, folder)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)
 
 
-@pytest.fixture
-def digests() -> Callable[[Path], dict[str, str]]:
-    """Give the hash of each file of a folder."""
-    return lambda folder: {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
-
-
-@pytest.fixture(autouse=True)
-def few_tokens(monkeypatch):
+@pytest.fixture(autouse=True, scope="session")
+def few_tokens() -> Iterator[None]:
     """Ask for less: what is proven with six tokens of an answer is proven."""
     from hanpuri.training.publishing import parity, prompts
 
-    monkeypatch.setattr(parity, "MAX_NEW_TOKENS", 6)
-    monkeypatch.setattr(prompts, "NUM_PROMPTS", 8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parity, "MAX_NEW_TOKENS", 6)
+        patch.setattr(prompts, "NUM_PROMPTS", 8)
+        yield

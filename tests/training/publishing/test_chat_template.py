@@ -41,7 +41,9 @@ def test_a_chat_asks_in_the_same_tokens_as_training(tokenizer_of, kind, name, fo
 def test_any_text_is_asked_as_it_stands(tokenizer_of, text):
     tokenizer, template = tokenizer_of("bytes"), load_template("koalpaca")
     made = make_chat_template(template, "instruction", tokenizer)
-    assert ask_as_chat(tokenizer, made.template, text) == prompt_ids(template.prompt({"instruction": text}, "1"), tokenizer)
+    assert ask_as_chat(tokenizer, made.template, text) == prompt_ids(
+        template.prompt({"instruction": text}, "1"), tokenizer
+    )
 
 
 def written(tokenizer, template, messages, form="instruction", **options):

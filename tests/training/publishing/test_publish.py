@@ -31,13 +31,13 @@ def load(folder):
     [
         # trained on 4 bits, merged into the base's own weights in bf16
         ("llama", "qlora", {"scale": 0.05}, "bfloat16", False),
-        ("qwen3", "lora", {"weights": "bf16", "scale": 0.05}, "bfloat16", False),
+        ("qwen3", "lora", {}, "float32", False),
         # one matrix reads and writes tokens, before and after
         ("gemma", "lora", {}, "float32", True),
         ("gemma2", "lora", {"save": ("embed_tokens",)}, "float32", True),
         ("gemma3", "lora", {}, "float32", True),
         # embeddings that learnt whole
-        ("gpt-neox", "lora", {"save": ("embed_in", "embed_out")}, "float32", False),
+        ("gpt-neox", "lora", {"save": ("embed_in", "lm_head")}, "float32", False),
     ],
 )
 def test_an_adapter_is_merged_into_a_model_that_answers_as_before(
@@ -62,16 +62,13 @@ def test_an_adapter_is_merged_into_a_model_that_answers_as_before(
     for path in out.iterdir():
         assert str(tmp_path).encode() not in path.read_bytes(), f"{path.name} names a folder of this machine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["faq.jsonl", "out", "runs"]
-
-
-def test_generation_settings_are_greedy_and_end_where_the_training_ended(make_run, tmp_path):
-    published = publish.publish(make_run(), str(tmp_path / "out"))
-    settings = read(tmp_path / "out", "generation_config.json")
+    # greedy, and ending where the training ended
+    settings = read(out, "generation_config.json")
     told = {key: settings[key] for key in ("do_sample", "eos_token_id", "max_new_tokens")}
     assert told == {"do_sample": False, "eos_token_id": [2], "max_new_tokens": 256}
-    kept = read(tmp_path / "out", "parity.json")
+    kept = read(out, "parity.json")
     assert kept["exported"]["equal"]
-    assert [question["prompt"] for question in kept["questions"]][0] == "### 질문: 주차?\n\n### 답변:"
+    assert kept["questions"][0]["prompt"] == "### 질문: 주차?\n\n### 답변:"
     assert as_dict(published)["files"][0]["name"] == "README.md"
 
 
@@ -95,7 +92,7 @@ def test_a_dry_run_shows_all_files_and_leaves_nothing(make_run, tmp_path):
     assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) and file.num_bytes for file in published.files)
     assert (published.repository, published.private, published.url) == ("mina/faq", True, None)
     assert published.card.startswith("---\nlanguage:\n- ko\n")
-    assert sorted(path.name for path in (tmp_path / "runs" / "faq-llama-lora").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "runs" / "faq-lora").iterdir()) == [
         "adapter",
         "environment.json",
         "recipe.yaml",
@@ -128,7 +125,9 @@ def test_a_model_that_answers_otherwise_is_refused_and_nothing_is_left(make_run,
 
     merge = building.merge
     monkeypatch.setattr(building, "merge", half)
-    with pytest.raises(ModelError, match=r"^the merged model does not answer as the trained model: logits differ by up"):
+    with pytest.raises(
+        ModelError, match=r"^the merged model does not answer as the trained model: logits differ by up"
+    ):
         publish.publish(make_run(), str(tmp_path / "out"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["faq.jsonl", "runs"]
 
@@ -179,7 +178,7 @@ def lose_data(run):
         ),
         (
             change_base,
-            "{tmp}/base: found another model than the one that faq-llama-lora was trained on, by its fingerprint;"
+            "{tmp}/base: found another model than the one that faq-lora was trained on, by its fingerprint;"
             " put the model back that the adapter was trained on",
         ),
         (lose_base, "{tmp}/runs/gone: found no such folder; check the path"),
@@ -234,8 +233,7 @@ def test_a_disk_that_is_too_small_is_told_before_the_merge(make_run, tmp_path, m
     with pytest.raises(DataError) as caught:
         publish.publish(make_run(), str(tmp_path / "out"))
     assert str(caught.value) == (
-        f"{tmp_path}: found 0.0 GB free, expected 0.1 GB for what is published;"
-        " free some, or publish to another disk"
+        f"{tmp_path}: found 0.0 GB free, expected 0.1 GB for what is published; free some, or publish to another disk"
     )
 
 
@@ -260,7 +258,9 @@ def test_the_card_says_what_is_known_and_what_is_not(make_run, tmp_path):
         "All 21 tensors of the folder are bit for bit",
     ):
         assert told in card
-    assert published.notes[-1].startswith("the licence of the base tiny-llama is not known: find it out before you share")
+    assert published.notes[-1].startswith(
+        "the licence of the base tiny-llama is not known: find it out before you share"
+    )
 
 
 def test_the_licence_of_the_base_is_taken_from_its_card(make_run, tmp_path, tiny_model):
