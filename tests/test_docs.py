@@ -37,7 +37,7 @@ PAGES = sorted(
 RUNS = ("hanpuri ", "echo ", "cat ")
 COMMANDS_WITH_EXAMPLES = (
     *("restore", "obfuscate", "evaluate", "train", "export"),
-    *("prepare", "export-data", "templates", "runs"),
+    *("prepare", "export-data", "templates", "runs", "publish", "chat", "scaling-law"),
 )
 OUTPUT = "# →"
 

@@ -301,7 +301,7 @@ def chat(
     temperature: Annotated[float, typer.Option(min=0, help="0 takes the likeliest token; 1 draws freely.")] = 0.0,
     top_p: Annotated[float, typer.Option(min=0.01, max=1, help="Draw from the likeliest tokens of this share.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Which of the drawn answers.")] = 0,
-    four_bit: Annotated[bool, typer.Option("--4bit", help="Load in 4 bits (nf4).")] = False,
+    four_bit: Annotated[bool, typer.Option("--four-bit", help="Load in 4 bits (nf4).")] = False,
     device: Device = None,
     json: Json = False,
 ) -> None:

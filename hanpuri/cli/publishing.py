@@ -1,6 +1,7 @@
 """`hanpuri publish`: what a run has learnt as a folder or a repository, told as tables or as one JSON object."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
 
     from hanpuri.training.publishing.parity import Comparison
     from hanpuri.training.publishing.publish import Published
+
+WIDTH = 140
+"""A hash is not to be cut, nor a row of figures."""
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -51,7 +55,7 @@ def _print_tables(published: "Published") -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, width=max(WIDTH, shutil.get_terminal_size().columns))
     _print_files(console, published)
     _print_proof(console, published)
     if published.dry_run:

@@ -75,6 +75,8 @@ class Assembly:
     packed: bool
     counts: Counts
     """What became of the rows to train on."""
+    steps: int | None = None
+    """Steps in all where the rows are those of the whole training, as blocks are; else the recipe tells."""
 
 
 def find_inputs(recipe: TrainRecipe) -> Inputs:
@@ -188,7 +190,8 @@ def _assemble_corpora(recipe: PretrainRecipe, folder: Path, cache: Path, *, devi
         validation=from_examples(Example(str(number), ids, ids) for number, ids in enumerate(blocks.validation)),
         scorers=_bits_scorers(recipe, blocks.validation, tokenizer, device),
         packed=False,
-        counts=Counts(examples=len(blocks.train), tokens=blocks.train.size, trained_tokens=blocks.train.size),
+        counts=Counts(examples=len(blocks.train), tokens=blocks.tokens, trained_tokens=blocks.tokens),
+        steps=max(1, len(blocks.train) // a_step),
     )
 
 

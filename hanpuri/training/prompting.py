@@ -171,7 +171,7 @@ def save_prompting(
     if isinstance(template, ChatTemplate):
         kept = {"chat_template": template.tokenizer.fast.chat_template, "instruction": template.instruction}
     else:
-        kept = {"template": _resolved(template).model_dump()}
+        kept = {"template": _resolved(template).model_dump(exclude_none=True)}
     kept |= {"train_on": settings.train_on, "form": form, "sha256": hash_template(template)}
     text = yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=120)
     head = "# How this model was asked in training. Whoever asks otherwise gets worse answers.\n"

@@ -99,9 +99,10 @@ def train(
     show(checked)
     material = _material(assembly)
     try:
-        done = run_loop(recipe, run, material, device=device, report=report_step, stop_after=stop_after)
+        looped = with_steps(recipe, assembly.steps)
+        done = run_loop(looped, run, material, device=device, report=report_step, stop_after=stop_after)
     except Exception as error:
-        step = max((int(line["step"]) for line in run.metrics()), default=0)
+        step = max((int(str(line["step"])) for line in run.metrics()), default=0)
         run.log(step=step, event="failed", message=str(error))
         raise
     return _conclude(recipe, run, assembly, done, device)
@@ -122,6 +123,14 @@ def look_ahead(
     with tempfile.TemporaryDirectory(prefix="hanpuri-") as folder:
         assembly = assemble(recipe, Path(folder), runs / CACHE, device=device, measures=measures, report=report)
         return _check(recipe, assembly, Path(folder), device)
+
+
+def with_steps(recipe: TrainRecipe, steps: int | None) -> TrainRecipe:
+    """Give the recipe with a number of steps in the place of epochs, if there is one."""
+    if steps is None or recipe.training.steps is not None:
+        return recipe
+    training = recipe.training.model_copy(update={"epochs": None, "steps": steps})
+    return recipe.model_copy(update={"training": training})
 
 
 def choose_device(device: str | None) -> str:
@@ -148,7 +157,7 @@ def find_weights(folder: Path) -> Path | None:
 
 def _check(recipe: TrainRecipe, assembly: Assembly, folder: Path, device: str) -> Preflight:
     return preflight(
-        recipe,
+        with_steps(recipe, assembly.steps),
         model=assembly.model,
         tokenizer=assembly.tokenizer,
         template=assembly.template,

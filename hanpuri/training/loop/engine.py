@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import DefaultFlowCallback, PrinterCallback, TrainerCallback
+from transformers import DefaultFlowCallback, PrinterCallback
 from trl import SFTTrainer
 
 from hanpuri.data.examples import IGNORE
@@ -31,6 +31,7 @@ from hanpuri.training.loading.adapters import save_adapter
 from hanpuri.training.loop import checkpoints
 from hanpuri.training.loop.material import Material
 from hanpuri.training.loop.progress import Evaluation, Progress, find_best, find_rise, without_gain
+from hanpuri.training.loop.rhythm import Rhythm
 from hanpuri.training.loop.stopping import Stopping
 from hanpuri.training.loop.watching import Watch
 from hanpuri.training.recipe import TrainRecipe
@@ -79,7 +80,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self.tokens_here = 0  # of this process since the last count over all
         self.remove_callback(PrinterCallback)
         self.remove_callback(DefaultFlowCallback)
-        self.add_callback(_Rhythm(self))
+        self.add_callback(Rhythm(self))
 
     def _send_telemetry(self) -> None:
         """Tell nobody."""
@@ -328,48 +329,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
                 f"the checkpoint does not fit the model: {len(wrong)} weights are missing or unknown, {wrong[0]} first"
             )
             raise ModelError(found, "remove the run's folder to begin anew, or give the run another name")
-
-
-class _Rhythm(TrainerCallback):  # type: ignore[misc]
-    """When to log, evaluate, save and stop: asked after each step."""
-
-    def __init__(self, loop: Loop) -> None:
-        self.loop = loop
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: object) -> None:
-        watch, tokens = self.loop.watch, self.loop.progress.tokens
-        watch.begin(state.max_steps, tokens)
-        if state.global_step:
-            told = f"resumed at step {state.global_step:,} of {state.max_steps:,}"
-            watch.event("resumed", state.global_step, told)
-        else:
-            watch.event("started", 0, f"started: {state.max_steps:,} steps")
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: object) -> None:
-        loop, watch, step = self.loop, self.loop.recipe.watch, state.global_step
-        loop.watch.tick(step)
-        is_last = step >= state.max_steps
-        stops = loop.stopping.asked(loop.accelerator, loop.args.device)
-        looks = loop.material.evaluates and (step % watch.evaluate_every == 0 or is_last)
-        control.should_evaluate = looks
-        control.should_save = looks or stops or is_last or step % (watch.save_every or watch.evaluate_every) == 0
-        # A line ends at each checkpoint, so that the mean of the next one does not hang on where a run was cut off.
-        control.should_log = control.should_save or step % watch.log_every == 0
-        control.should_training_stop = stops or is_last
-        loop.progress.finished = is_last
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: object) -> None:
-        if logs and "loss" in logs:
-            names = {"mean_token_accuracy": "token_accuracy"}
-            kept = ("loss", "mean_token_accuracy", "learning_rate", "grad_norm")
-            metrics = {names.get(name, name): logs[name] for name in kept if name in logs}
-            tokens = self.loop.count_all_tokens()
-            self.loop.watch.training_line(state.global_step, round(state.epoch or 0.0, 4), metrics, tokens)
-        state.log_history.clear()  # metrics.jsonl has it; here it would grow with each checkpoint
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **_: object) -> None:
-        if self.loop.progress.stopped_early:
-            self.loop.progress.finished = True
 
 
 def _peak_memory(device_type: str) -> int:

@@ -76,6 +76,7 @@ def look_ahead(
     processes: int,
     num_validation: int,
     folder: Path,
+    steps: int | None = None,
 ) -> Ahead:
     """
     Put together what lies ahead.
@@ -88,8 +89,9 @@ def look_ahead(
         processes: how many share a batch.
         num_validation: rows to watch by.
         folder: the run's.
+        steps: in all, where the recipe alone does not tell.
     """
-    steps = count_steps(recipe, figures.rows, processes)
+    steps = steps or count_steps(recipe, figures.rows, processes)
     an_epoch = steps_an_epoch(recipe, figures.rows, processes)
     epochs = steps / an_epoch
     evaluates = bool(num_validation)

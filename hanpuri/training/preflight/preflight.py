@@ -104,11 +104,17 @@ def preflight(
     steps = steps or count_steps(recipe, len(table), devices.count)
     checks.check_settings(recipe, steps, num_validation, findings)
     findings.refuse()
+    told: dict[str, Any] = {
+        "processes": devices.count,
+        "num_validation": num_validation,
+        "folder": folder,
+        "steps": steps,
+    }
     report("memory")
     largest = _largest_batch(table, recipe.training.batch_size)
     batch = _shape(table, largest)
     memory = _reckon(recipe, model, batch, table, device, devices)
-    check_disk(recipe, look_ahead(recipe, figures, memory, None, **_told(devices, num_validation, folder)), folder)
+    check_disk(recipe, look_ahead(recipe, figures, memory, None, **told), folder)
     leak = None
     if packed:
         report("packs")
@@ -123,16 +129,12 @@ def preflight(
         figures=figures,
         parameters=count_parameters(model),
         memory=memory,
-        ahead=look_ahead(recipe, figures, memory, taken, **_told(devices, num_validation, folder)),
+        ahead=look_ahead(recipe, figures, memory, taken, **told),
         probe=taken,
         left_out=_left_out(counts),
         leak=leak,
         warnings=tuple(findings.warnings),
     )
-
-
-def _told(devices: Devices, num_validation: int, folder: Path) -> dict[str, Any]:
-    return {"processes": devices.count, "num_validation": num_validation, "folder": folder}
 
 
 def _look_at_rows(

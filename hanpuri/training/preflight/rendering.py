@@ -71,7 +71,9 @@ def _memory(checked: "Preflight") -> list[str]:
         ("adapter", memory.adapter, ""),
         ("optimizer states", memory.optimizer, ""),
     ]
-    inner = f"activations {tell_bytes(memory.activations)}, gradients {tell_bytes(memory.gradients)}, and what is held in passing"
+    inner = (
+        f"activations {tell_bytes(memory.activations)}, gradients {tell_bytes(memory.gradients)}, and passing things"
+    )
     parts += [("one step", memory.step, inner), ("spare", memory.spare, "the device's own, and gaps between pieces")]
     told = [f"{name:<18}{tell_bytes(size):>12}  {note}".rstrip() for name, size, note in parts if size]
     has = f"of {tell_bytes(memory.available)}" if memory.available is not None else ""

@@ -28,8 +28,12 @@ SHOWN = 600
 MAX_TOKENS = 50_000_000
 # Rows that are written out to count characters.
 MAX_WRITTEN = 200
+# Different tokens that are enough to see that not all are the same.
+MAX_SEEN = 1000
+BLOCK_ROWS = 1024
 
 Ids = npt.NDArray[np.int64]
+FIRST: Ids = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True)
@@ -93,18 +97,24 @@ class Table:
         """Give one row of a column."""
         return np.asarray(self._columns[name][place].values.to_numpy(zero_copy_only=False), np.int64)
 
-    def some(self, max_tokens: int = MAX_TOKENS) -> Sequence[int]:
-        """Give the places of rows that make up so many tokens, spread evenly; all, if there are not more."""
-        total = int(self.lengths.sum())
-        if total <= max_tokens:
-            return range(len(self))
-        number = max(1, int(len(self) * max_tokens / total))
-        return [int(place) for place in np.linspace(0, len(self) - 1, number).round()]
+    def blocks(self, max_tokens: int = MAX_TOKENS) -> Iterator[tuple[int, int]]:
+        """Give stretches of rows, first and behind the last; of a very large set as many as hold so many tokens."""
+        starts = range(0, len(self), BLOCK_ROWS)
+        number = len(starts)
+        if (total := int(self.lengths.sum())) > max_tokens:
+            number = max(1, number * max_tokens // total)
+        for place in np.linspace(0, len(starts) - 1, number).round().astype(int).tolist():
+            yield starts[place], min(starts[place] + BLOCK_ROWS, len(self))
+
+    def flat(self, name: str, start: int, stop: int) -> Ids:
+        """Give a column's rows from `start` to before `stop` end to end."""
+        lists = self._columns[name].slice(start, stop - start).combine_chunks()
+        return np.asarray(lists.flatten().to_numpy(zero_copy_only=False), np.int64)
 
     def begins(self, place: int) -> Ids:
         """Give the places in a row where a text begins."""
         if not self.packed:
-            return np.zeros(1, np.int64)
+            return FIRST
         return np.flatnonzero(self.row(place, "position_ids") == 0)
 
 
@@ -135,7 +145,7 @@ def show_rows(table: Table, tokenizer: Tokenizer, *, borders: Sequence[int] = ()
 
 
 def _shown(table: Table, place: int, tokenizer: Tokenizer, borders: Sequence[int]) -> ShownRow:
-    ids, trains = table.row(place, "input_ids"), _trains(table.row(place, "labels"))
+    ids, trains = table.row(place, "input_ids"), _trains(table.row(place, "labels"), FIRST)
     starts = set(table.begins(place).tolist()[1:])
     if borders:
         starts |= set((np.flatnonzero(np.isin(ids, borders)) + 1).tolist())
@@ -168,29 +178,27 @@ def count_rows(table: Table, tokenizer: Tokenizer, stop_ids: Sequence[int]) -> F
         tokenizer: theirs.
         stop_ids: tokens that end an answer.
     """
-    trained = wrong = stops = masked = texts = unknown = 0
+    trained = wrong = stops = masked = texts = unknown = looked_at = 0
     untrained: list[int] = []
     seen: set[int] = set()
-    places = table.some()
-    for place in places:
-        ids, labels = table.row(place, "input_ids"), table.row(place, "labels")
-        trains = _trains(labels)
+    for start, stop in table.blocks():
+        ids, labels = table.flat("input_ids", start, stop), table.flat("labels", start, stop)
+        begins = np.cumsum(table.lengths[start:stop]) - table.lengths[start:stop]
+        trains = _trains(labels, begins)
+        looked_at += stop - start
         trained += int(trains.sum())
         wrong += int((trains & (labels != ids)).sum())
         unknown += int((ids == tokenizer.unk_id).sum()) if tokenizer.unk_id is not None else 0
-        if not trains.any():
-            untrained.append(place)
-        if len(seen) < 1000:
-            seen.update(ids[trains & ~np.isin(ids, stop_ids)].tolist())
-        for text in _texts(table, place, len(ids)):
-            texts += 1
-            there = np.isin(ids[text], stop_ids)
-            learnt = bool((there & trains[text]).any())
-            stops += learnt
-            masked += bool(there.any()) and not learnt
+        untrained += (start + np.flatnonzero(~np.logical_or.reduceat(trains, begins))).tolist()
+        ends = np.isin(ids, stop_ids)
+        if len(seen) < MAX_SEEN:
+            seen.update(np.unique(ids[trains & ~ends]).tolist())
+        own = np.flatnonzero(table.flat("position_ids", start, stop) == 0) if table.packed else begins
+        there, learnt = np.logical_or.reduceat(ends, own), np.logical_or.reduceat(ends & trains, own)
+        texts, stops, masked = texts + len(own), stops + int(learnt.sum()), masked + int((there & ~learnt).sum())
     return Figures(
         rows=len(table),
-        looked_at=len(places),
+        looked_at=looked_at,
         tokens=int(table.lengths.sum()),
         trained=trained,
         longest=int(table.lengths.max(initial=0)),
@@ -201,7 +209,7 @@ def count_rows(table: Table, tokenizer: Tokenizer, stop_ids: Sequence[int]) -> F
         stops=stops,
         masked_stops=masked,
         unknown=unknown,
-        tokens_per_character=_tokens_per_character(table, tokenizer, places),
+        tokens_per_character=_tokens_per_character(table, tokenizer),
     )
 
 
@@ -211,7 +219,12 @@ def count_common(table: Table, others: Table) -> int:
     if not theirs:
         return 0
     lengths = set(others.lengths.tolist())
-    ours = {_digest(table.row(place, "input_ids")) for place in table.some() if int(table.lengths[place]) in lengths}
+    ours = {
+        _digest(table.row(place, "input_ids"))
+        for start, stop in table.blocks()
+        for place in range(start, stop)
+        if int(table.lengths[place]) in lengths
+    }
     return sum(_digest(others.row(place, "input_ids")) in ours for place in range(len(others)))
 
 
@@ -219,22 +232,16 @@ def _digest(ids: Ids) -> bytes:
     return hashlib.blake2b(ids.tobytes(), digest_size=16).digest()
 
 
-def _trains(labels: Ids) -> npt.NDArray[np.bool_]:
-    """Tell which tokens are trained: the first one never is, because nothing foretells it."""
+def _trains(labels: Ids, begins: Ids) -> npt.NDArray[np.bool_]:
+    """Tell which tokens are trained: the first of a row never is, because nothing foretells it."""
     trains: npt.NDArray[np.bool_] = np.not_equal(labels, IGNORE)
-    trains[:1] = False
+    trains[begins] = False
     return trains
 
 
-def _texts(table: Table, place: int, length: int) -> Iterator[slice]:
-    begins = [*table.begins(place).tolist(), length]
-    yield from (slice(start, end) for start, end in pairwise(begins))
-
-
-def _tokens_per_character(table: Table, tokenizer: Tokenizer, places: Sequence[int]) -> float:
-    step = max(1, len(places) // MAX_WRITTEN)
-    rows = [table.row(place, "input_ids").tolist() for place in places[::step][:MAX_WRITTEN]]
-    signs = sum(id in tokenizer.special_ids for row in rows for id in row)
-    texts = tokenizer.decode_batch([[id for id in row if id not in tokenizer.special_ids] for row in rows])
-    characters = sum(map(len, texts))
-    return (sum(map(len, rows)) - signs) / characters if characters else 0.0
+def _tokens_per_character(table: Table, tokenizer: Tokenizer) -> float:
+    places = np.unique(np.linspace(0, len(table) - 1, min(len(table), MAX_WRITTEN)).round().astype(int)).tolist()
+    rows = [table.row(place, "input_ids").tolist() for place in places]
+    texts = [[id for id in row if id not in tokenizer.special_ids] for row in rows]
+    characters = sum(map(len, tokenizer.decode_batch(texts)))
+    return sum(map(len, texts)) / characters if characters else 0.0

@@ -3,7 +3,7 @@ The model card of what is published, written from what the run wrote down.
 
 In: the run, the proof, what was converted. Out: README.md: a YAML head for the hub, then what a reader asks:
 
-    what it is · base and licence · data with hashes · how to ask it · method · scores · the proof · how to load · limits
+    what it is · base, licence · data with hashes · how to ask it · method · scores · the proof · how to load · limits
 
 Only what was measured stands in it; what was not is said to be not. File names are given without the folders above.
 """

@@ -1,7 +1,7 @@
 """
 A prompt template of ours as the chat template of a tokenizer, so that other tools ask in the very same words.
 
-In: `koalpaca`, and what the run's rows are. Out: a jinja template for one question (and its answer), or why there is none:
+In: `koalpaca`, and what the run's rows are. Out: a jinja template of one question, or why there is none:
 
     [{"role": "user", "content": "한강은 어디로 흐르나요?"}]  ─►  "### 질문: 한강은 어디로 흐르나요?\\n\\n### 답변:"
 
@@ -51,7 +51,7 @@ def make_chat_template(template: Template, form: Form, tokenizer: Tokenizer) -> 
 
     Args:
         template: what the model was trained with.
-        form: what the rows were: it decides which prompt of the template is asked, and what the user's message is in it.
+        form: what the rows were: it decides which prompt is asked, and what the user's message is in it.
         tokenizer: the one that will bring the chat template; what it makes of the text decides.
     """
     if form == "text":
@@ -89,7 +89,11 @@ def _row(question: str, form: Form) -> Fields:
 
 
 def _write(template: Template, form: Form, beginning: str) -> str:
-    """Write the template; `beginning` may look at the prompt's `text`. All text stands in strings: outside them jinja takes line ends away."""
+    """
+    Write the template; `beginning` may look at the prompt's `text`.
+
+    All text stands in strings: outside them jinja takes line ends away.
+    """
     prompt = _expression(_prompt(template, form), _values(template, form))
     answer = _expression(template.response + _escaped(template.stop), {"output": "message['content']"})
     system = json.dumps(template.system, ensure_ascii=False)

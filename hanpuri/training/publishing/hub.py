@@ -8,6 +8,7 @@ to nobody here: no line, log or file of ours holds it, and what the library says
 """
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,12 +17,13 @@ from typing import Any
 from hanpuri.errors import HanpuriError, ModelError
 
 
-def check_repository(name: str, *, force: bool) -> None:
+def check_repository(name: str, *, private: bool, force: bool) -> None:
     """
     See that the hub can be written to, before anything is merged.
 
     Args:
         name: "user/name".
+        private: whether nobody else may read it.
         force: whether a repository that is there may be written into.
 
     Raises:
@@ -33,12 +35,20 @@ def check_repository(name: str, *, force: bool) -> None:
     with _one_line(name):
         user = api.whoami()
         owners = {user["name"], *(org["name"] for org in user.get("orgs", ()))}
-        is_there = api.repo_exists(name)
+        is_private = api.model_info(name).private if api.repo_exists(name) else None
     if name.partition("/")[0] not in owners:
         found = f"{name}: found the token of {', '.join(sorted(owners))}, expected one of {name.partition('/')[0]}"
         raise ModelError(found, "give your own name, or the token of this user")
-    if is_there and not force:
+    if is_private is None:
+        return
+    if not force:
         raise ModelError(f"{name}: found a repository of that name", "give another name, or --force to write into it")
+    if is_private != private:  # who can read it stays as it is, whatever is asked for
+        found, expected = ("a private", "a public") if is_private else ("a public", "a private")
+        raise ModelError(
+            f"{name}: found {found} repository, expected {expected} one",
+            f"change it on the hub, or say --{'private' if is_private else 'public'}",
+        )
 
 
 def push(folder: Path, name: str, *, private: bool) -> str:
@@ -51,11 +61,12 @@ def push(folder: Path, name: str, *, private: bool) -> str:
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     api, quiet = _api(), are_progress_bars_disabled()
+    mend = f"the finished folder is {folder}: mend that, and publish again, or: hf upload {name} {folder}"
     disable_progress_bars()
     try:
-        with _one_line(
-            name, f"the finished folder is {folder}: mend that, and publish again, or: hf upload {name} {folder}"
-        ):
+        with _one_line(name, mend), warnings.catch_warnings():
+            # The client hands bytes to its HTTP library in a manner that this one no longer likes.
+            warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
             url = api.create_repo(name, private=private, exist_ok=True)
             api.upload_folder(repo_id=name, folder_path=folder, commit_message="Published by hanpuri")
     finally:
@@ -73,7 +84,8 @@ def _api() -> Any:
 def _token() -> str | None:
     from huggingface_hub import get_token
 
-    return get_token()
+    token: str | None = get_token()
+    return token
 
 
 @contextmanager
@@ -84,7 +96,8 @@ def _one_line(name: str, mend: str = "look at the network, the name and the righ
     except HanpuriError:
         raise
     except Exception as error:  # the client's own errors, those of its HTTP library, of the disk
-        told = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = error.__cause__ or error  # the client wraps what happened to a file in "Error while uploading"
+        told = (str(reason).strip() or type(reason).__name__).splitlines()[0]
         raise ModelError(f"{name}: the hub was not reached or refused ({_without_token(told)})", mend) from None
 
 

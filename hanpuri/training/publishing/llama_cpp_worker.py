@@ -1,5 +1,5 @@
 """
-A process of its own for llama.cpp's tools: `python -m hanpuri.training.publishing.llama_cpp_worker TASK < arguments.json`.
+A process of its own for llama.cpp's tools: `python -m …publishing.llama_cpp_worker TASK < arguments.json`.
 
 In: "convert", "quantize" or "observe" and JSON on standard input. Out: JSON on the last line of standard output:
 
@@ -11,6 +11,7 @@ In: "convert", "quantize" or "observe" and JSON on standard input. Out: JSON on 
 import json
 import runpy
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ UNKNOWN = "gpt-2"
 
 def convert(arguments: dict[str, Any]) -> dict[str, Any]:
     """Write a folder's model as GGUF."""
-    from conversion import base
+    base: Any = import_module("conversion.base")
 
     known = base.TextModel.get_vocab_base_pre
     told = []
@@ -85,7 +86,9 @@ def observe(arguments: dict[str, Any]) -> dict[str, Any]:
         type_k=full,
         type_v=full,
     )
-    ids, answers, logits = [], [], {}
+    ids: list[list[int]] = []
+    answers: list[list[int]] = []
+    logits: dict[str, Any] = {}
     for place, one in enumerate(questions):
         ids.append(model.tokenize(one["text"].encode(), add_bos=arguments["begins"], special=True))
         model.reset()

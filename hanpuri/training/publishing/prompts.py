@@ -4,7 +4,7 @@ What a model is asked for the proof: prompts of the run's own data, in tokens.
 In: an Origin, its tokenizer and how it is asked. Out: a dozen prompts, from the shortest to the longest of its
 validation rows; of a pre-trained model, the beginnings of texts:
 
-    Prompt(id="chatbot.jsonl:17", fields={"instruction": "심심해", …}, text="### 질문: 심심해\\n\\n### 답변:", ids=(5, 41, 9, 77, 8, 12))
+    Prompt("faq.jsonl:17", {"instruction": "심심해", …}, "### 질문: 심심해\\n\\n### 답변:", (5, 41, 9, 77, 8, 12))
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 
 In: `runs/faq-qlora` and `published/faq`, or `hub:mina/faq`. Out: that folder, and a Published:
 
-    README.md  config.json  generation_config.json  model.safetensors  parity.json  prompt_template.yaml  tokenizer.json …
+    README.md config.json generation_config.json model.safetensors parity.json prompt_template.yaml tokenizer.json …
 
 Whatever can be refused without weights is refused first: no tool for GGUF, no token for the hub, no room on the disk, a
 target that is there. The folder is made beside its place and renamed at the end, after the proof in `building` held.
@@ -91,8 +91,8 @@ def publish(run: Path, to: str, options: Options | None = None, report: Report =
         report: told what is done, a line each.
 
     Raises:
-        ModelError, RecipeError, DataError: if there is nothing to publish, something is missing for it, or what would be
-            published does not answer as the trained model; then nothing is left at the target.
+        ModelError, RecipeError, DataError: if there is nothing to publish, something is missing for it, or what would
+            be published does not answer as the trained model; then nothing is left at the target.
     """
     options = options or Options()
     repository = _repository(to)
@@ -149,7 +149,7 @@ def _check_before(origin: Origin, folder: Path, repository: str | None, options:
     if repository is None and folder.is_file():
         raise ModelError(f"{folder}: found a file, expected a folder or nothing", "give the name of a folder")
     if repository and not options.dry_run:
-        hub.check_repository(repository, force=options.force)
+        hub.check_repository(repository, private=options.private, force=options.force)
     _check_room(folder, needed_bytes(origin, options.gguf))
 
 

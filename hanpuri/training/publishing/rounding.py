@@ -1,8 +1,8 @@
 """
 How far a logit may be off because numbers are rounded: measured on the model at hand, not guessed.
 
-In: a model, and the rounding unit of its precision. Out: the same model, whose results are all off by as much as rounding
-makes them, at random; run so a few times, its logits show what rounding does to them. In bf16, at three positions:
+In: a model, and the rounding unit of its precision. Out: the same model, whose results are all off by as much as
+rounding makes them, at random; run so a few times, its logits show what rounding does. In bf16, at three positions:
 
     standard deviation of a logit    0.004   0.006   0.051   (here an attention hangs between two words)
 

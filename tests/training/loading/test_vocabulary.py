@@ -112,9 +112,9 @@ def test_no_text_is_a_fault(tmp_path, type):
 def test_too_little_text_for_so_many_tokens_is_a_fault(tmp_path):
     with pytest.raises(DataError) as caught:
         train_tokenizer(TrainTokenizerSettings(vocab_size=9000), ["바다가 보여요", "바다가 넓어요"], tmp_path)
-    assert (
-        str(caught.value)
-        == "14 characters give a tokenizer of 270 tokens, expected 9,000; give more text, or lower tokenizer.train.vocab_size"
+    assert str(caught.value) == (
+        "14 characters give a tokenizer of 270 tokens, expected 9,000;"
+        " give more text, or lower tokenizer.train.vocab_size"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -4,6 +4,7 @@ Runs of a few steps with tiny models: a recipe, a run's folder, and material mad
 In: what a test wants changed. Out: all that `run_loop` takes.
 """
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,18 @@ def random_rows(count: int, seed: int, longest: int = 14) -> list[Example]:
         labels = np.where(np.arange(len(ids)) < random.integers(1, len(ids) - 1), -100, ids).astype(np.int32)
         rows.append(Example(str(place), ids, labels))
     return rows
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_collections():
+    """Each run collects garbage once; spare it the libraries, through which it else goes for most of a short run."""
+    from hanpuri.training.loading.models import quiet_loading
+
+    with quiet_loading():
+        import hanpuri.training.loop.engine  # noqa: F401
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

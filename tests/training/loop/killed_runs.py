@@ -4,6 +4,7 @@ Runs that end as a machine ends them, each in a process of its own. Started by `
 In: the folder of a tiny model and a folder for the runs. Out: one line of JSON, what was found after each end.
 """
 
+import gc
 import json
 import os
 import resource
@@ -138,6 +139,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     with quiet_loading():  # the libraries are loaded once, not in each child
         import hanpuri.training.loop.engine  # noqa: F401
+    gc.freeze()
     told = {
         "whole": in_a_process(lambda: run("whole").step),
         "killed at a step": in_a_process(kill_at_step(3)),

@@ -3,16 +3,22 @@
 import io
 import json
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
 from hanpuri.data.examples import Counts
-from hanpuri.errors import ModelError
+from hanpuri.data.templates import load_template
+from hanpuri.errors import DataError, ModelError
+from hanpuri.training.feeding.datasets import from_blocks
+from hanpuri.training.loading.adapters import attach_adapter
+from hanpuri.training.loading.models import load_model
 from hanpuri.training.preflight import preflight as door
 from hanpuri.training.preflight.memory import tell_bytes
 from hanpuri.training.preflight.preflight import preflight
 from hanpuri.training.preflight.rendering import show
+from hanpuri.training.recipe import PretrainRecipe
 
 
 def check(recipe, given, **told):
@@ -55,6 +61,39 @@ def test_packs_are_held_against_their_rows_alone(parts, make_recipe):
     assert checked.leak is not None
     assert checked.leak < 1e-4
     assert "╎### 질문:" in "".join(row.text for row in checked.rows)
+
+
+def test_packs_of_a_model_in_four_bits_pass_with_the_rounding_that_they_have(parts, make_recipe):
+    given = parts("gemma", packed=True)
+    model = {"quantization": {}}
+    recipe = make_recipe(given.model.name_or_path, adapter={"r": 4}, model=model, packing=True)
+    base = load_model(recipe.model, learns_whole=False, device="cpu")
+    given.model = attach_adapter(base, recipe.adapter, 0)
+    checked = check(recipe, given)
+    assert checked.leak is not None
+    assert checked.parameters.trainable < checked.parameters.all
+    assert checked.memory.adapter > 0
+
+
+def test_blocks_of_running_text_are_shown_with_the_borders_of_documents(parts, tmp_path):
+    given = parts()
+    fields = {"kind": "pretrain", "name": "p", "model": {"path": given.model.name_or_path}, "max_length": 32}
+    fields |= {"data": {"corpora": [{"path": "none.txt"}]}, "training": {"epochs": 2, "learning_rate": 1e-3}}
+    document = [*given.tokenizer.encode("강은 흐른다. 봄이 오면 꽃이 핀다."), given.tokenizer.need_eos()]
+    blocks = np.array((document * 40)[: 32 * 20], np.int32).reshape(-1, 32)
+    given.train, given.validation = from_blocks(iter(blocks), tmp_path / "blocks.arrow"), None
+    given.template = load_template("plain")
+    checked = check(PretrainRecipe.model_validate(fields), given, steps=5)
+    assert checked.rows[0].text.startswith("⟦강은 흐른다. 봄이 오면 꽃이 핀다.</s>⟧╎⟦강은")
+    assert (checked.ahead.steps, checked.figures.trained) == (5, 20 * 31)
+    assert checked.warnings[0] == "there are no rows to watch by: the last step is kept, overfitting is not seen"
+
+
+def test_no_row_at_all_is_refused(parts, make_recipe):
+    given = parts()
+    given.train = given.train.select([])
+    with pytest.raises(DataError, match=r"^there is no row to train on; give data\.path a file with rows$"):
+        check(make_recipe(given.model.name_or_path), given)
 
 
 def test_a_model_that_looks_across_the_borders_of_a_pack_is_refused(parts, make_recipe):

@@ -61,3 +61,10 @@ def test_unknown_tokens_and_tokens_a_character_are_counted(tokenizer_of):
     assert figures.unknown >= 1
     assert figures.stops == 1
     assert 0 < figures.tokens_per_character < 2
+
+
+def test_large_sets_are_looked_at_in_stretches_spread_over_them():
+    ids = np.arange(4, dtype=np.int32)
+    table = Table(from_examples([Example(str(number), ids, ids) for number in range(5000)]))
+    assert list(table.blocks()) == [(0, 1024), (1024, 2048), (2048, 3072), (3072, 4096), (4096, 5000)]
+    assert list(table.blocks(max_tokens=10_000)) == [(0, 1024), (4096, 5000)]

@@ -10,6 +10,7 @@ import pytest
 
 from hanpuri.errors import ModelError
 from hanpuri.training.publishing import hub
+from hanpuri.training.publishing.publish import publish
 
 SECRET = "hf_" + "geheim" * 5
 FILES = {
@@ -55,7 +56,8 @@ class Answers(BaseHTTPRequestHandler):
         elif self.path.startswith("/api/whoami-v2"):
             self.answer({"type": "user", "name": "mina", "orgs": [{"name": "lab"}]})
         elif (name := self.path.removeprefix("/api/models/").partition("/revision")[0]) in self.server.repositories:
-            self.answer({"id": name, "sha": "0" * 40, "siblings": []})
+            is_private = self.server.repositories[name]["visibility"] == "private"
+            self.answer({"id": name, "sha": "0" * 40, "siblings": [], "private": is_private})
         else:
             self.send_response(404)
             self.send_header("X-Error-Code", "RepoNotFound")
@@ -126,30 +128,51 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("private", [True, False])
 def test_a_folder_is_pushed_file_for_file(server, folder, private):
-    hub.check_repository("mina/faq", force=False)
+    hub.check_repository("mina/faq", private=True, force=False)
     assert hub.push(folder, "mina/faq", private=private) == f"{server.url}/mina/faq"
     assert server.files == FILES
-    assert server.repositories["mina/faq"]["private"] is private
+    assert server.repositories["mina/faq"]["visibility"] == ("private" if private else "public")
 
 
 def test_a_repository_that_is_there_is_written_into_only_if_told(server, folder):
     hub.push(folder, "mina/faq", private=True)
     with pytest.raises(ModelError) as caught:
-        hub.check_repository("mina/faq", force=False)
+        hub.check_repository("mina/faq", private=True, force=False)
     assert str(caught.value) == (
         "mina/faq: found a repository of that name; give another name, or --force to write into it"
     )
-    hub.check_repository("mina/faq", force=True)
+    hub.check_repository("mina/faq", private=True, force=True)
+
+
+def test_what_is_private_is_not_written_into_a_public_repository(server, folder):
+    hub.push(folder, "mina/faq", private=False)
+    with pytest.raises(ModelError) as caught:
+        hub.check_repository("mina/faq", private=True, force=True)
+    assert str(caught.value) == (
+        "mina/faq: found a public repository, expected a private one; change it on the hub, or say --public"
+    )
+
+
+def test_a_run_is_published_into_a_repository_whole(server, make_run):
+    run, told = make_run(), []
+    published = publish(run, "hub:mina/faq", report=told.append)
+    assert published.url == f"{server.url}/mina/faq"
+    assert {file.name: file.sha256 for file in published.files} == {
+        name: hashlib.sha256(content).hexdigest() for name, content in server.files.items()
+    }
+    assert told[-1] == "pushing to mina/faq"
+    written = b"".join(path.read_bytes() for path in run.rglob("*") if path.is_file())
+    assert SECRET.encode() not in written
 
 
 @pytest.mark.parametrize("name", ["mina/new", "lab/new"])
 def test_one_s_own_name_and_one_s_organisations_are_free(server, name):
-    hub.check_repository(name, force=False)
+    hub.check_repository(name, private=True, force=False)
 
 
 def test_another_s_name_is_refused_before_the_long_part(server):
     with pytest.raises(ModelError) as caught:
-        hub.check_repository("yuna/faq", force=False)
+        hub.check_repository("yuna/faq", private=True, force=False)
     assert str(caught.value) == (
         "yuna/faq: found the token of lab, mina, expected one of yuna; give your own name, or the token of this user"
     )
@@ -161,7 +184,7 @@ def test_without_a_network_it_is_one_line_without_the_token(server, folder, capf
     with pytest.raises(
         ModelError, match=r"^mina/faq: the hub was not reached or refused \(.+\); look at the network"
     ) as caught:
-        hub.check_repository("mina/faq", force=False)
+        hub.check_repository("mina/faq", private=True, force=False)
     assert "\n" not in str(caught.value)
     with pytest.raises(ModelError, match=r"; the finished folder is .*: mend that, and publish again, or: hf upload"):
         hub.push(folder, "mina/faq", private=True)
@@ -171,8 +194,8 @@ def test_the_token_is_in_no_line_and_no_file(server, folder, monkeypatch, capfd,
     hub.push(folder, "mina/faq", private=True)
     wrong = SECRET.replace("geheim", "falsch")
     monkeypatch.setenv("HF_TOKEN", wrong)
-    with pytest.raises(ModelError, match="^mina/faq: the hub was not reached or refused") as caught:
-        hub.check_repository("mina/faq", force=False)
+    with pytest.raises(ModelError, match=r"^mina/faq: the hub was not reached or refused") as caught:
+        hub.check_repository("mina/faq", private=True, force=False)
     told = "".join([str(caught.value), *capfd.readouterr(), caplog.text])
     written = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert SECRET not in told
