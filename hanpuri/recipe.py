@@ -7,12 +7,13 @@ Nothing here knows a stage: a stage hands in its settings class, whose fields ca
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from hanpuri.errors import RecipeError
 
@@ -21,6 +22,16 @@ class Settings(BaseModel):
     """The base of all settings: frozen, and a key that no field has is a fault."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError("a folder's name is made of letters, digits, _, - and ., and begins with one of the first three")
+    return name
+
+
+FolderName = Annotated[str, AfterValidator(_check_name)]
+"""A name that a folder gets: it cannot lead out of the one above it."""
 
 
 def read_recipe(path: Path, kinds: Mapping[str, type[Settings]], overrides: Sequence[str] = ()) -> Settings:
@@ -96,12 +107,14 @@ def _lay_over(fields: dict[str, Any], override: str) -> None:
         raise RecipeError(f"the override {override!r} is no key with a value", "write it as key=value or key.sub=value")
     place: Any = fields
     for depth, parent in enumerate(parents, start=1):
+        _need_list(place, parent, parents[: depth - 1], override)
         place = _step_into(place, parent, override)
         if not isinstance(place, dict | list):
             whole = ".".join(parents[:depth])
             raise RecipeError(
                 f"the override {override!r} goes into {whole}, which holds no keys", f"set the whole: {whole}=…"
             )
+    _need_list(place, last, parents, override)
     try:
         found = yaml.load(value, _Loader)
     except (yaml.YAMLError, ValueError) as error:
@@ -112,6 +125,14 @@ def _lay_over(fields: dict[str, Any], override: str) -> None:
         place[_item(place, last, override)] = found
     else:
         place[last] = found
+
+
+def _need_list(place: Any, part: str, parents: list[str], override: str) -> None:
+    """Refuse a number where the file has no list: as a key of a new section it would mean something else."""
+    if parents and part.isdecimal() and isinstance(place, dict) and part not in place:
+        whole = ".".join(parents)
+        found = f"the override {override!r} goes into item {part} of {whole}, which the recipe does not list"
+        raise RecipeError(found, f"set the whole: {whole}=[…]")
 
 
 def _step_into(place: dict[str, Any] | list[Any], part: str, override: str) -> Any:
@@ -137,7 +158,7 @@ def _describe(fault: Any, settings: type[Settings]) -> str:
         near = _nearest_key(settings, fault["loc"])
         return f"{where}: no such key" + (f", did you mean {near}?" if near else "")
     found = "" if isinstance(fault["input"], dict) else f" (found {fault['input']!r})"
-    message = fault["msg"].removeprefix("Value error, ") + found
+    message = fault["msg"].removeprefix("Value error, ").replace("Tuple ", "List ").replace("tuple", "list") + found
     return f"{where}: {message}" if where else message
 
 

@@ -69,7 +69,10 @@ def _train_restorer(
     _need_torch()
     from hanpuri.compact.training import train as train_compact
     from hanpuri.evaluation.metrics import char_accuracy
+    from hanpuri.training.loading.hardware import check_device
 
+    if device is not None:
+        check_device(device)
     progress = _Progress(settings.training.steps)
     result = train_compact(
         settings, runs / settings.name, score=char_accuracy, report=progress, stop_after=stop_after, device=device

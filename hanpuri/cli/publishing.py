@@ -41,8 +41,11 @@ def run(
 ) -> None:
     """Publish a run, and print what is there now, or would be."""
     # Here, as torch and transformers take seconds to load, which other commands need not wait for.
+    from hanpuri.training.loading.hardware import check_device
     from hanpuri.training.publishing.publish import Options, as_dict, publish
 
+    if device is not None:
+        check_device(device)
     options = Options(gguf, dry_run, private, force, license, prompts, device)
     published = publish(run, to, options, report=lambda line: print(f"hanpuri: {line}", file=sys.stderr))
     if as_json:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from hanpuri.errors import RecipeError
-from hanpuri.recipe import Settings
+from hanpuri.recipe import FolderName, Settings
 
 # Items that the network can read at once: a window, in training or restoring, may not be longer.
 MAX_LENGTH = 512
@@ -78,7 +78,7 @@ class CompactRecipe(Settings):
     """A compact restorer: what it learns from, what is done to it, how large it is, how long it trains."""
 
     kind: Literal["compact"]
-    name: str = Field(pattern=r"^[\w.-]+$", description="The run's folder is runs/<name>.")
+    name: FolderName = Field(description="The run's folder is runs/<name>.")
     seed: int = Field(default=0, description="Decides weights, windows and noise.")
     data: tuple[CorpusSettings, ...] = Field(min_length=1, description="The texts.")
     evaluation: tuple[EvaluationSettings, ...] = Field(default=(), description="The pairs to watch; never trained on.")

@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from hanpuri.noise.rules import LETTER_TABLES
-from hanpuri.recipe import Settings
+from hanpuri.recipe import FolderName, Settings
 
 Form = Literal["text", "pairs", "instruction", "messages", "preference"]
 Split = Literal["train", "validation", "test"]
@@ -191,7 +191,7 @@ class PrepareRecipe(Settings):
     """A training set: where its rows come from and what is done to them."""
 
     kind: Literal["prepare"]
-    name: str = Field(pattern=r"^[\w.-]+$", description="The result's folder is prepared/<name>.")
+    name: FolderName = Field(description="The result's folder is prepared/<name>.")
     seed: int = Field(default=0, description="Decides the split and the noise.")
     form: Form = Field(description="What a row is: text, pairs, instruction, messages or preference.")
     sources: tuple[SourceSettings, ...] = Field(min_length=1, description="Where the rows come from.")

@@ -162,9 +162,10 @@ def choose_device(device: str | None, quantization: QuantizationSettings | None)
     Choose where to compute: what is asked for, else a GPU if there is one.
 
     Raises:
-        ModelError: if there is no such device, or a library is missing.
+        ModelError: if a library is missing.
+        RecipeError: if there is no such device.
     """
-    from hanpuri.training.loading.hardware import import_bitsandbytes
+    from hanpuri.training.loading.hardware import check_device, import_bitsandbytes
 
     try:
         import torch
@@ -174,15 +175,9 @@ def choose_device(device: str | None, quantization: QuantizationSettings | None)
             import bitsandbytes  # noqa: F401
     except ImportError as error:
         raise _missing(error) from None
-    num_gpus = torch.cuda.device_count()
     if device is None:
-        return "cuda" if num_gpus else "cpu"
-    try:
-        wanted = torch.device(device)
-    except RuntimeError:
-        raise ModelError(f"the device is {device!r}, expected cuda, cuda:1 and so on, or cpu", "take cpu") from None
-    if wanted.type == "cuda" and (wanted.index or 0) >= num_gpus:
-        raise ModelError(f"the device {device} was asked for, and torch finds {num_gpus} GPUs", "take cpu")
+        return "cuda" if torch.cuda.device_count() else "cpu"
+    check_device(device)
     return device
 
 

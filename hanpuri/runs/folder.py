@@ -89,17 +89,20 @@ class Run:
 
         Raises:
             RecipeError: if the folder holds a run of another recipe.
-            DataError: if a data file or a hash is not the one that the run began with.
+            DataError: if a data file or a hash is not the one that the run began with, or the folder cannot be written.
         """
         data = {str(path): sha256_of(path) for path in data_files}
-        changes = _changes_of_recipe(folder, settings, may_change)
-        before = _read_environment(folder)
-        _check_inputs(folder, before, data, hashes)
-        folder.mkdir(parents=True, exist_ok=True)
-        if changes or not (folder / RECIPE).exists():
-            write_whole(folder / RECIPE, dump_recipe(settings))
-        inputs = {"data": {**before.get("data", {}), **data}, "hashes": {**before.get("hashes", {}), **hashes}}
-        write_json(folder / ENVIRONMENT, {**inputs, "starts": _with_this_start(before, changes)})
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            changes = _changes_of_recipe(folder, settings, may_change)
+            before = _read_environment(folder)
+            _check_inputs(folder, before, data, hashes)
+            if changes or not (folder / RECIPE).exists():
+                write_whole(folder / RECIPE, dump_recipe(settings))
+            inputs = {"data": {**before.get("data", {}), **data}, "hashes": {**before.get("hashes", {}), **hashes}}
+            write_json(folder / ENVIRONMENT, {**inputs, "starts": _with_this_start(before, changes)})
+        except OSError as error:
+            raise DataError(f"{folder} cannot be written: {error.strerror}", "give another place for runs") from None
         return cls(folder, _Hold(folder))
 
     def log(self, **metrics: Value) -> bool:
@@ -124,6 +127,10 @@ class Run:
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write result.json, and let go of the folder: from here on it is not said to be running."""
         write_json(self.folder / RESULT, dict(result))
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Let go of the folder: it is not said to be running any more."""
         if self._hold:
             self._hold.let_go()
 

@@ -29,11 +29,12 @@ from hanpuri.training.feeding.datasets import from_blocks, from_examples, from_p
 from hanpuri.training.feeding.mixture import make_training_blocks
 from hanpuri.training.feeding.rows import draw_rows, open_training_rows, render_rows
 from hanpuri.training.generation import make_answer_scorer
-from hanpuri.training.loading.adapters import attach_adapter, check_new_tokens
-from hanpuri.training.loading.models import check_tokenizer, load_model, model_place
-from hanpuri.training.loading.scratch import make_model
+from hanpuri.training.loading.adapters import adapter_place, attach_adapter, check_base_name, check_new_tokens
+from hanpuri.training.loading.models import check_tokenizer, check_weights, load_model, model_place, read_config
+from hanpuri.training.loading.scratch import make_config, make_model
 from hanpuri.training.loading.vocabulary import Extension, extend_tokenizer, grow_embeddings, train_tokenizer
 from hanpuri.training.loop.bits import bits_per_byte
+from hanpuri.training.preflight.ahead import check_disk_early
 from hanpuri.training.prompting import hash_template
 from hanpuri.training.publishing.origin import fingerprint
 from hanpuri.training.recipe import PretrainRecipe, SftRecipe, TrainRecipe
@@ -89,9 +90,9 @@ def find_inputs(recipe: TrainRecipe) -> Inputs:
     hashes = {}
     if recipe.model.path:
         place = model_place(recipe.model.path)
+        tokenizer = _check_model(recipe, place)
         hashes["base"] = fingerprint(place)
     if isinstance(recipe, SftRecipe):
-        tokenizer = load_tokenizer(place)
         template = choose_template(recipe.examples.template, tokenizer, recipe.examples.train_on)
         hashes |= {"tokenizer": hash_tokenizer(place), "template": hash_template(template)}
         return Inputs(open_training_rows(recipe.data, recipe.seed).files, hashes)
@@ -100,6 +101,17 @@ def find_inputs(recipe: TrainRecipe) -> Inputs:
         load_tokenizer(recipe.tokenizer.path)
         hashes["tokenizer"] = hash_tokenizer(Path(recipe.tokenizer.path))
     return Inputs(read_corpora(recipe.data).files, hashes)
+
+
+def _check_model(recipe: TrainRecipe, place: Path) -> Tokenizer:
+    """See that model, tokenizer and adapter are whole and belong together, without loading weights."""
+    config = read_config(place)
+    check_weights(place, "model")
+    tokenizer = load_tokenizer(place)
+    check_tokenizer(config, tokenizer)
+    if recipe.adapter and recipe.adapter.path:
+        check_base_name(str(place), adapter_place(recipe.adapter.path))
+    return tokenizer
 
 
 def hash_tokenizer(folder: Path) -> str:
@@ -123,7 +135,7 @@ def assemble(
     Args:
         recipe: what to train.
         folder: the run's; a new tokenizer goes there.
-        cache: where the tokens of corpora are kept, for other runs too.
+        cache: where the tokens of corpora are kept, for other runs too; the run's checkpoints go on the same disk.
         device: where the network goes.
         measures: by what answers are scored.
         report: is told how far the work is.
@@ -132,6 +144,7 @@ def assemble(
         DataError, ModelError, RecipeError: as the rooms that do this.
     """
     if isinstance(recipe, SftRecipe):
+        check_disk_early(recipe, read_config(model_place(str(recipe.model.path))), cache.parent / recipe.name, device)
         return _assemble_rows(recipe, device=device, measures=measures, report=report)
     assert isinstance(recipe, PretrainRecipe)
     return _assemble_corpora(recipe, folder, cache, device=device)
@@ -163,6 +176,7 @@ def _assemble_rows(recipe: SftRecipe, *, device: str, measures: Measures, report
 
 def _assemble_corpora(recipe: PretrainRecipe, folder: Path, cache: Path, *, device: str) -> Assembly:
     tokenizer, extension = _find_tokenizer(recipe, folder / "tokenizer")
+    check_disk_early(recipe, _find_config(recipe, tokenizer), cache.parent / recipe.name, device)
     settings = recipe.training
     a_step = settings.batch_size * settings.accumulation * int(os.environ.get("WORLD_SIZE", "1"))
     wanted = {"num_blocks": settings.steps * a_step} if settings.steps else {"epochs": settings.epochs}
@@ -178,6 +192,7 @@ def _assemble_corpora(recipe: PretrainRecipe, folder: Path, cache: Path, *, devi
     if recipe.model.scratch:
         attention = recipe.model.attention
         model = make_model(recipe.model.scratch, recipe.model.rope_scaling, tokenizer, recipe.seed, attention=attention)
+        model.to(device)
     else:
         model = _load(recipe, device, extension)
         check_tokenizer(model.config, tokenizer)
@@ -193,6 +208,13 @@ def _assemble_corpora(recipe: PretrainRecipe, folder: Path, cache: Path, *, devi
         counts=Counts(examples=len(blocks.train), tokens=blocks.tokens, trained_tokens=blocks.tokens),
         steps=max(1, len(blocks.train) // a_step),
     )
+
+
+def _find_config(recipe: TrainRecipe, tokenizer: Tokenizer) -> Any:
+    """Give the model's configuration before there is a model."""
+    if recipe.model.scratch:
+        return make_config(recipe.model.scratch, recipe.model.rope_scaling, tokenizer)
+    return read_config(model_place(str(recipe.model.path)))
 
 
 def _bits_scorers(

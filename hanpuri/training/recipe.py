@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from hanpuri.data.recipe import ExampleSettings, Form
-from hanpuri.recipe import Settings
+from hanpuri.recipe import FolderName, Settings
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Architecture = Literal["llama", "qwen3", "gemma", "gemma2", "gemma3", "gpt-neox"]
@@ -293,7 +293,7 @@ class TrainRecipe(Settings):
     """What both kinds share."""
 
     kind: str
-    name: str = Field(pattern=r"^[\w.-]+$", description="The run's folder is runs/<name>.")
+    name: FolderName = Field(description="The run's folder is runs/<name>.")
     seed: int = Field(default=0, ge=0, description="Decides new weights, the order of the data, dropout.")
     model: ModelSettings
     adapter: AdapterSettings | None = Field(default=None, description="LoRA; null trains all weights.")

@@ -15,18 +15,23 @@ In this order: what the machine cannot do is refused, then what is not there, th
 stop token, template, memory); only then the long part begins. The same call goes on with a run that was stopped.
 """
 
+import errno
 import json
 import logging
 import math
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hanpuri.data.recipe import ExampleSettings
+from hanpuri.errors import ModelError
 from hanpuri.runs import Run, write_json
+from hanpuri.runs.folder import is_running
 from hanpuri.training.assembly import Assembly, Measures, Report, assemble, find_inputs
 from hanpuri.training.loading.adapters import count_parameters
 from hanpuri.training.loading.hardware import check_hardware
@@ -38,6 +43,7 @@ from hanpuri.training.prompting import save_prompting
 from hanpuri.training.recipe import SftRecipe, TrainRecipe
 
 CACHE = ".tokens"  # in the folder of all runs
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 # What may be changed in a run that is gone on with: whom to tell, how much to keep.
 MAY_CHANGE = ("watch.trackers", "watch.project", "watch.keep")
 
@@ -90,22 +96,27 @@ def train(
     device = choose_device(device)
     check_hardware(recipe, device)
     inputs = find_inputs(recipe)
+    if "RANK" not in os.environ and is_running(folder):
+        raise ModelError(f"{folder}: another process is at work on this run", "wait for it, or stop it")
+    is_new = not os.path.exists(folder)
     run = Run.start(folder, recipe, inputs.files, inputs.hashes, MAY_CHANGE)
-    if (result := read_result(folder)).get("finished"):
-        return Trained(folder, find_weights(folder), True, result["steps"], result)
-    assembly = assemble(recipe, folder, folder.parent / CACHE, device=device, measures=measures, report=report)
-    checked = _check(recipe, assembly, folder, device)
-    write_json(folder / "preflight.json", checked.as_dict())
-    show(checked)
-    material = _material(assembly)
-    try:
-        looped = with_steps(recipe, assembly.steps)
-        done = run_loop(looped, run, material, device=device, report=report_step, stop_after=stop_after)
-    except Exception as error:
-        step = max((int(str(line["step"])) for line in run.metrics()), default=0)
-        run.log(step=step, event="failed", message=str(error))
-        raise
-    return _conclude(recipe, run, assembly, done, device)
+    with _letting_go(run):
+        if (result := read_result(folder)).get("finished"):
+            return Trained(folder, find_weights(folder), True, result["steps"], result)
+        with _gone_if_refused(folder, is_new=is_new):
+            assembly = assemble(recipe, folder, folder.parent / CACHE, device=device, measures=measures, report=report)
+            checked = _check(recipe, assembly, folder, device)
+            write_json(folder / "preflight.json", checked.as_dict())
+        show(checked)
+        material = _material(assembly)
+        try:
+            looped = with_steps(recipe, assembly.steps)
+            done = run_loop(looped, run, material, device=device, report=report_step, stop_after=stop_after)
+        except Exception as error:
+            step = max((int(str(line["step"])) for line in run.metrics()), default=0)
+            run.log(step=step, event="failed", message=str(error))
+            raise
+        return _conclude(recipe, run, assembly, done, device)
 
 
 def look_ahead(
@@ -122,7 +133,32 @@ def look_ahead(
     find_inputs(recipe)
     with tempfile.TemporaryDirectory(prefix="hanpuri-") as folder:
         assembly = assemble(recipe, Path(folder), runs / CACHE, device=device, measures=measures, report=report)
-        return _check(recipe, assembly, Path(folder), device)
+        return _check(recipe, assembly, runs / recipe.name, device)
+
+
+@contextmanager
+def _letting_go(run: Run) -> Iterator[None]:
+    """Let go of the folder however it ends, and say in one line that its disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            raise
+        found = f"{run.folder} cannot be written: {error.strerror}"
+        raise ModelError(found, "make room; the same command then goes on") from None
+    finally:
+        run.let_go()
+
+
+@contextmanager
+def _gone_if_refused(folder: Path, *, is_new: bool) -> Iterator[None]:
+    """Take a folder away again that holds nothing yet: a recipe that was refused is mended, and starts anew."""
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def with_steps(recipe: TrainRecipe, steps: int | None) -> TrainRecipe:
@@ -135,7 +171,7 @@ def with_steps(recipe: TrainRecipe, steps: int | None) -> TrainRecipe:
 
 def choose_device(device: str | None) -> str:
     """Give the device that was asked for, or else a GPU if there is one: under torchrun, each process has its own."""
-    if device:
+    if device is not None:
         return device
     import torch
 

@@ -57,7 +57,7 @@ def test_a_recipe_comes_back_from_its_dump(read):
         # windows that the network cannot read, or none
         ("training.window_lengths=[384, 513]", "training.window_lengths.1: Input should be less than or equal to 512"),
         ("training.window_lengths=[1]", "training.window_lengths.0: Input should be greater than or equal to 2"),
-        ("training.window_lengths=[]", "training.window_lengths: Tuple should have at least 1 item after validation"),
+        ("training.window_lengths=[]", "training.window_lengths: List should have at least 1 item after validation"),
         ("network.width=100", "network.width: Input should be a multiple of 64"),
         ("training.stesp=10", "training.stesp: no such key, did you mean steps?"),
         # a first or a last part of the training for which there is nothing to draw

@@ -145,7 +145,7 @@ def test_an_adapter_whose_base_is_gone_says_so(run, tmp_path):
 
 # what is asked for, what is said
 WRONG = [
-    ({"device": "gpu"}, "the device is 'gpu', expected cuda, cuda:1 and so on, or cpu; take cpu"),
+    ({"device": "gpu"}, "the device is 'gpu', expected cuda, cuda:1 and so on, or cpu; take the device cpu"),
     ({"device": "cuda:99"}, "the device cuda:99 was asked for, and torch finds"),
     ({"template": "koalpca"}, "no template is called 'koalpca'; there are"),
 ]

@@ -178,14 +178,24 @@ def check_base(model: Any, folder: Path) -> None:
     Raises:
         ModelError: if it does not.
     """
-    base = read_base(folder)
-    if not _same_base(base, model.name_or_path):
-        raise ModelError(
-            f"{folder}: found an adapter for {base}, expected one for {base_name(model.name_or_path)}",
-            f"give model.path: {base}, or if it was only moved, correct base_model_name_or_path in its {ADAPTER}",
-        )
+    check_base_name(model.name_or_path, folder)
     for name, shape in sorted(_shapes(folder).items()):
         _check_fit(model, folder, name, shape)
+
+
+def check_base_name(loaded: str, folder: Path) -> None:
+    """
+    See that an adapter belongs to the model of a name, which need not be loaded for it.
+
+    Raises:
+        ModelError: if it does not.
+    """
+    base = read_base(folder)
+    if not _same_base(base, loaded):
+        raise ModelError(
+            f"{folder}: found an adapter for {base}, expected one for {base_name(loaded)}",
+            f"give model.path: {base}, or if it was only moved, correct base_model_name_or_path in its {ADAPTER}",
+        )
 
 
 def check_new_tokens(model: Any, settings: AdapterSettings) -> None:

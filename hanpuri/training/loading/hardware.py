@@ -9,6 +9,7 @@ Everything here is asked before a weight is read, so that nobody waits for a ref
 """
 
 import logging
+import re
 import sys
 from importlib.util import find_spec
 
@@ -36,7 +37,7 @@ def check_hardware(recipe: TrainRecipe, device: str) -> None:
         _need(library, "training a language model")
     for tracker in recipe.watch.trackers:
         _need(tracker, f"watch.trackers {tracker}", f"pip install {tracker}, or take it out")
-    _check_device(device)
+    check_device(device)
     _check_precision(recipe, device)
     _check_attention(recipe.model, device)
     optimizer = recipe.training.optimizer
@@ -51,6 +52,24 @@ def check_hardware(recipe: TrainRecipe, device: str) -> None:
     elif "8bit" in optimizer or "paged" in optimizer:
         _need("bitsandbytes", f"training.optimizer {optimizer}")
         _check_bitsandbytes(device)
+
+
+def check_device(device: str) -> None:
+    """
+    See that a device is there.
+
+    Raises:
+        RecipeError: if it is not, or the word means none.
+    """
+    import torch
+
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise RecipeError(f"the device is {device!r}, expected cuda, cuda:1 and so on, or cpu", "take the device cpu")
+    if not _is_gpu(device):
+        return
+    found, wanted = torch.cuda.device_count(), torch.device(device).index or 0
+    if found <= wanted:
+        raise RecipeError(f"the device {device} was asked for, and torch finds {found} GPUs", "take the device cpu")
 
 
 def resolve_precision(settings: ModelSettings, device: str) -> str:
@@ -104,16 +123,6 @@ def _has_bf16(device: str) -> bool:
     import torch
 
     return torch.cuda.get_device_capability(device) >= (8, 0)  # older ones emulate it, far slower than fp16
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    if not _is_gpu(device):
-        return
-    found, wanted = torch.cuda.device_count(), torch.device(device).index or 0
-    if found <= wanted:
-        raise RecipeError(f"the device {device} was asked for, and torch finds {found} GPUs", "take the device cpu")
 
 
 def _check_precision(recipe: TrainRecipe, device: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hanpuri.errors import ModelError
-from hanpuri.training.preflight.memory import Memory
+from hanpuri.training.preflight.memory import Memory, optimizer_bytes, sketch_model, tell_bytes, weight_bytes
 from hanpuri.training.preflight.probe import Probe
 from hanpuri.training.recipe import TrainRecipe
 
@@ -23,7 +23,6 @@ from hanpuri.training.recipe import TrainRecipe
 FORWARD = 1 / 3
 # An answer is rarely longer than half of what it may be.
 USUAL_ANSWER = 0.25
-GB = 10**9
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,6 @@ def look_ahead(
     evaluations = evaluates * (math.ceil(steps / recipe.watch.evaluate_every) + bool(recipe.watch.generation))
     learns = memory.adapter or memory.weights
     checkpoint = learns + memory.optimizer + memory.paged
-    # The newest, the best, and one that is written before another goes.
-    kept = min(recipe.watch.keep + 2, 1 + math.ceil(steps / (recipe.watch.save_every or recipe.watch.evaluate_every)))
     seconds = _seconds(recipe, figures, probe, steps, evaluations, num_validation) if probe and probe.fits else None
     return Ahead(
         steps=steps,
@@ -108,7 +105,7 @@ def look_ahead(
         tokens=int(figures.tokens * epochs),
         evaluations=evaluations,
         checkpoint_bytes=checkpoint,
-        disk_bytes=kept * checkpoint + learns,
+        disk_bytes=_kept(recipe, steps) * checkpoint + learns,
         free_bytes=_free(folder),
         seconds=seconds,
     )
@@ -138,8 +135,35 @@ def check_disk(recipe: TrainRecipe, ahead: Ahead, folder: Path) -> None:
     Raises:
         ModelError: if they have none; it says which setting needs less.
     """
+    _need_room(recipe, ahead.checkpoint_bytes, ahead.disk_bytes, folder)
+
+
+def check_disk_early(recipe: TrainRecipe, config: Any, folder: Path, device: str) -> None:
+    """
+    The same before rows are read or weights loaded: by the configuration, for the least that the run will write.
+
+    Raises:
+        ModelError: if the disk does not take it.
+        RecipeError: if the adapter's modules are not in the model.
+    """
+    model = sketch_model(recipe, config, device)
+    learning = (one for one in model.parameters() if one.requires_grad)
+    learns = sum(one.numel() * one.element_size() for one in learning) if recipe.adapter else weight_bytes(model)
+    states, paged, _ = optimizer_bytes(model, recipe.training.optimizer, on_gpu=device.startswith("cuda"))
+    checkpoint = learns + states + paged
+    _need_room(recipe, checkpoint, _kept(recipe, recipe.training.steps or 1) * checkpoint + learns, folder)
+
+
+def _kept(recipe: TrainRecipe, steps: int) -> int:
+    """Count the checkpoints that lie on the disk at a time: newest, best, one written before another goes."""
+    every = recipe.watch.save_every or recipe.watch.evaluate_every
+    return min(recipe.watch.keep + 2, 1 + math.ceil(steps / every))
+
+
+def _need_room(recipe: TrainRecipe, checkpoint: int, needed: int, folder: Path) -> None:
     there = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
-    if ahead.disk_bytes <= ahead.free_bytes + there:
+    free = _free(folder)
+    if needed <= free + there:
         return
     mends = ["make room"]
     if recipe.watch.keep > 1:
@@ -147,8 +171,8 @@ def check_disk(recipe: TrainRecipe, ahead: Ahead, folder: Path) -> None:
     if recipe.adapter is None:
         mends.append("train an adapter, which is small")
     raise ModelError(
-        f"{folder}: the checkpoints and the result take {ahead.disk_bytes / GB:.1f} GB"
-        f" ({ahead.checkpoint_bytes / GB:.1f} GB each), and the disk has {ahead.free_bytes / GB:.1f} GB left",
+        f"{folder}: the checkpoints and the result take {tell_bytes(needed)}"
+        f" ({tell_bytes(checkpoint)} each), and the disk has {tell_bytes(free)} left",
         ", or ".join(mends),
     )
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 
-from hanpuri.training.loading.hardware import resolve_precision
+from hanpuri.training.loading.hardware import import_bitsandbytes, resolve_precision
 from hanpuri.training.recipe import TrainRecipe
 
 # A slower first batch is not taken twice for the sake of a warm start.
@@ -186,6 +186,7 @@ def _kept(model: Any, device: str) -> Iterator[_Weights]:
 @contextmanager
 def _as_in_training(model: Any, recipe: TrainRecipe) -> Iterator[None]:
     """Lay TRL's output layer and gradient checkpointing around a model, and take both off again."""
+    import_bitsandbytes()  # before TRL does, so that it stays quiet
     from trl.trainer.utils import add_fused_lm_head
 
     base = model.get_base_model() if hasattr(model, "get_base_model") else model

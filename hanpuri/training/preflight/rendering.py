@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from hanpuri.training.preflight.preflight import Preflight
 
-GB = 10**9
-
 
 def show(checked: "Preflight", console: "Console") -> None:
     """Print what was found."""
@@ -90,8 +88,8 @@ def _ahead(checked: "Preflight") -> list[str]:
     told = [
         f"{ahead.steps:,} steps of about {ahead.tokens_a_step:,} tokens, {ahead.epochs:g} epochs,"
         f" {ahead.tokens:,} tokens; {ahead.evaluations:,} evaluations",
-        f"checkpoints of {ahead.checkpoint_bytes / GB:.2f} GB, {ahead.disk_bytes / GB:.2f} GB on the disk at most,"
-        f" {ahead.free_bytes / GB:.1f} GB free",
+        f"checkpoints of {tell_bytes(ahead.checkpoint_bytes)}, {tell_bytes(ahead.disk_bytes)} on the disk at most,"
+        f" {tell_bytes(ahead.free_bytes)} free",
     ]
     if ahead.seconds and checked.probe:
         least, most = (str(timedelta(seconds=round(one))) for one in ahead.seconds)

@@ -13,7 +13,7 @@ rounding does to them, and whether they write the same text. Of a model in bf16:
 - The greedy texts are the same; or at the first token in which they differ, the two candidates are nearer than 30 σ in
   the reference: a tie, which rounding alone decides. What follows it is another text, and not compared.
 
-Right merges of the six architectures that we train came out at 0.3 to 0.9 σ typically and 2 to 23 σ at most, in fp32
+Right merges of the six architectures that we train came out at 0.2 to 0.9 σ typically and 2 to 23 σ at most, in fp32
 and bf16; an adapter merged twice at 7 to 600,000 σ typically.
 """
 

@@ -23,13 +23,14 @@ from hanpuri.runs import sha256_of, write_json
 from hanpuri.training.loading.models import check_tokenizer, read_config, read_shapes
 from hanpuri.training.publishing import gguf as llama_cpp
 from hanpuri.training.publishing import hub
-from hanpuri.training.publishing.building import Proof, Report, build_folder, prepare_questions
+from hanpuri.training.publishing.building import Asked, Proof, Report, build_folder, prepare_questions
 from hanpuri.training.publishing.card import Card, read_license, write_card
 from hanpuri.training.publishing.gguf import Converted
 from hanpuri.training.publishing.origin import Origin, open_origin, weight_files
 from hanpuri.training.publishing.parity import MAX_NEW_TOKENS
 
 HUB = "hub:"
+PROOF = "parity.json"
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0}
 SPARE_BYTES = 64 << 20
@@ -99,20 +100,9 @@ def publish(run: Path, to: str, options: Options | None = None, report: Report =
     origin = open_origin(run)
     folder = run / "published" if repository else Path(to)
     _check_before(origin, folder, repository, options)
-    device = options.device or _best_device()
-    config = read_config(origin.base or origin.weights)
-    room = config.get_text_config().max_position_embeddings - MAX_NEW_TOKENS
-    asked = prepare_questions(origin, room, options.prompts)
-    if not origin.merges:
-        check_tokenizer(config, asked.tokenizer)
+    asked = _prepare(origin, options)
     with _beside(folder) as part:
-        built = build_folder(origin, asked, part, device, report)
-        write_json(part / "parity.json", built.proof.as_dict())
-        converted = llama_cpp.convert(part, options.gguf, origin, asked, built.reference, report)
-        license = options.license or read_license(origin)
-        card = Card(origin, asked, built.proof, built.chat, converted, license, repository or folder.name)
-        text = write_card(card)
-        (part / "README.md").write_text(text, encoding="utf-8")
+        made = _make(origin, asked, part, repository or folder.name, options, report)
         files = tuple(list_files(part))
         if not options.dry_run:
             _put_in_place(part, folder)
@@ -120,10 +110,30 @@ def publish(run: Path, to: str, options: Options | None = None, report: Report =
     if repository and not options.dry_run:
         report(f"pushing to {repository}")
         url = hub.push(folder, repository, private=options.private)
-    notes = _notes(origin, built.proof, built.chat.reason, license)
-    return Published(
-        folder, repository, url, options.private, options.dry_run, files, built.proof, converted, text, notes
-    )
+    told = repository, url, options.private, options.dry_run, files
+    notes = _notes(made, for_all=repository is not None and not options.private)
+    return Published(folder, *told, made.proof, made.converted, write_card(made), notes)
+
+
+def _prepare(origin: Origin, options: Options) -> Asked:
+    """Choose what is asked, and see that a whole model has its own tokenizer."""
+    config = read_config(origin.base or origin.weights)
+    room = config.get_text_config().max_position_embeddings - MAX_NEW_TOKENS
+    asked = prepare_questions(origin, room, options.prompts)
+    if not origin.merges:
+        check_tokenizer(config, asked.tokenizer)
+    return asked
+
+
+def _make(origin: Origin, asked: Asked, part: Path, title: str, options: Options, report: Report) -> Card:
+    """Write all files of the folder, and give what its card says."""
+    built = build_folder(origin, asked, part, options.device or _best_device(), report)
+    write_json(part / PROOF, built.proof.as_dict())
+    converted = llama_cpp.convert(part, options.gguf, origin, asked, built.reference, report)
+    license = options.license or read_license(origin)
+    card = Card(origin, asked, built.proof, built.chat, converted, license, title)
+    (part / "README.md").write_text(write_card(card), encoding="utf-8")
+    return card
 
 
 def list_files(folder: Path) -> Iterator[PublishedFile]:
@@ -144,13 +154,23 @@ def _repository(to: str) -> str | None:
 def _check_before(origin: Origin, folder: Path, repository: str | None, options: Options) -> None:
     """Refuse, before the long part, whatever can be refused."""
     llama_cpp.check_tools(options.gguf)
-    if repository is None and folder.exists() and not options.force:
-        raise ModelError(f"{folder}: found something there already", "give another folder, or --force to replace it")
-    if repository is None and folder.is_file():
-        raise ModelError(f"{folder}: found a file, expected a folder or nothing", "give the name of a folder")
+    if repository is None:
+        _check_free(folder, force=options.force)
     if repository and not options.dry_run:
         hub.check_repository(repository, private=options.private, force=options.force)
     _check_room(folder, needed_bytes(origin, options.gguf))
+
+
+def _check_free(folder: Path, *, force: bool) -> None:
+    """See that nothing is at the target, or only what an earlier publication has put there."""
+    if not folder.exists():
+        return
+    if not force:
+        raise ModelError(f"{folder}: found something there already", "give another folder, or --force to replace it")
+    if not (folder / PROOF).is_file():  # --force replaces a whole folder: not somebody's home by a slip
+        raise ModelError(
+            f"{folder}: found something that was not published, with no {PROOF} in it", "give another folder"
+        )
 
 
 def needed_bytes(origin: Origin, gguf: Sequence[str]) -> int:
@@ -219,13 +239,18 @@ def _put_in_place(part: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _notes(origin: Origin, proof: Proof, no_chat: str, license: str | None) -> tuple[str, ...]:
+def _notes(card: Card, *, for_all: bool) -> tuple[str, ...]:
     """Gather what the publisher should hear."""
-    notes = [*origin.notes, *proof.notes]
-    if no_chat:
-        notes.append(f"no chat template was written: {no_chat}")
-    if license is None:
-        base = f"the base {origin.base_name}" if origin.base_name else "the model"
+    notes = [*card.origin.notes, *card.proof.notes]
+    if for_all:
+        asked = len(card.asked.prompts)
+        notes.append(
+            f"README.md and parity.json show {asked} prompts of the run's data to all; --prompts FILE takes others"
+        )
+    if card.chat.reason:
+        notes.append(f"no chat template was written: {card.chat.reason}")
+    if card.license is None:
+        base = f"the base {card.origin.base_name}" if card.origin.base_name else "the model"
         notes.append(f"the licence of {base} is not known: find it out before you share, and give it by --license")
     return tuple(notes)
 

@@ -185,6 +185,14 @@ def test_what_a_gpu_cannot_do_is_refused(gpu, monkeypatch, capability, recipe, m
     assert told(recipe, "cuda:0") == message.replace("device cuda ", "device cuda:0 ")
 
 
+# a slip, another name, nothing
+@pytest.mark.parametrize("device", ["cudda", "gpu", "cuda:x", "meta", ""])
+def test_a_word_that_means_no_device_is_refused(device):
+    assert told(recipe_of(), device) == (
+        f"the device is {device!r}, expected cuda, cuda:1 and so on, or cpu; take the device cpu"
+    )
+
+
 @pytest.mark.parametrize(("device", "found"), [("cuda", 0), ("cuda:2", 1)])
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch, device, found):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: found)

@@ -89,7 +89,7 @@ def test_a_disk_too_small_for_the_checkpoints_is_refused(make_recipe, tmp_path, 
     with pytest.raises(ModelError) as caught:
         ahead.check_disk(recipe, told, tmp_path / "run")
     assert str(caught.value) == (
-        f"{tmp_path}/run: the checkpoints and the result take 52.0 GB (12.0 GB each), and the disk has 51.0 GB left;"
+        f"{tmp_path}/run: the checkpoints and the result take 48.4 GiB (11.2 GiB each), and the disk has 47.5 GiB left;"
         " make room, or watch.keep=1, or train an adapter, which is small"
     )
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Disk(0, 0, 52 * 10**9))

@@ -107,6 +107,12 @@ def test_a_target_that_is_there_is_replaced_only_if_told(make_run, tmp_path):
     with pytest.raises(ModelError) as caught:
         publish.publish(run, str(out))
     assert str(caught.value) == f"{out}: found something there already; give another folder, or --force to replace it"
+    with pytest.raises(ModelError) as caught:
+        publish.publish(run, str(out), Options(force=True))
+    assert str(caught.value) == (
+        f"{out}: found something that was not published, with no parity.json in it; give another folder"
+    )
+    (out / "parity.json").write_text("{}")
     publish.publish(run, str(out), Options(force=True))
     assert not (out / "mine.txt").exists()
     assert (out / "model.safetensors").exists()
@@ -242,13 +248,14 @@ def test_a_disk_that_is_too_small_is_told_before_the_merge(make_run, tmp_path, m
 
 def test_the_card_says_what_is_known_and_what_is_not(make_run, tmp_path):
     run = make_run()
-    result = read(run, "result.json") | {"finished": False}
-    (run / "result.json").write_text(json.dumps(result))
+    for name, changes in (("result.json", {"finished": False}), ("environment.json", {"hashes": {}})):
+        (run / name).write_text(json.dumps(read(run, name) | changes))
     published = publish.publish(run, str(tmp_path / "out"))
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     for told in (
         "license: unknown",
         "> Note: the run had not come to its end when this model was published.",
+        "> Note: the run kept no fingerprint of its base: that the base is still the same was not checked.",
         "Not known: the base does not say one in its model card. Ask before you use or share this model.",
         f"| {tmp_path.name}/faq.jsonl | `",
         "### 질문: 주차?\n\n### 답변:⟦",
@@ -266,7 +273,10 @@ def test_the_card_says_what_is_known_and_what_is_not(make_run, tmp_path):
 def test_the_licence_of_the_base_is_taken_from_its_card(make_run, tmp_path, tiny_model):
     base = shutil.copytree(tiny_model("llama"), tmp_path / "base")
     (base / "README.md").write_text("---\nlicense: apache-2.0\n---\n# Base\n", encoding="utf-8")
-    published = publish.publish(make_run(base=base), str(tmp_path / "out"), Options(dry_run=True))
+    published = publish.publish(make_run(base=base), "hub:mina/faq", Options(dry_run=True, private=False))
     assert "license: apache-2.0" in published.card
     assert "`apache-2.0`. The base's terms go on to hold." in published.card
-    assert published.notes == ()
+    assert published.notes == (
+        "README.md and parity.json show 8 prompts of the run's data to all; --prompts FILE takes others",
+    )
+    assert "Base: `base`.\n\n## Licence\n" in published.card
