@@ -166,9 +166,11 @@ def rules() -> str:
     return table(["rule", "family", "what it does", "example"], rows, num_left=4)
 
 
-def keys(recipe: type[BaseModel]) -> str:
-    """Make the table of a recipe's keys."""
-    rows = [[f"`{key}`", default, what] for key, default, what in _fields(recipe, "")]
+def keys(recipe: type[BaseModel], without: tuple[str, ...] = ()) -> str:
+    """Make the table of a recipe's keys; `without` sections that this kind shares and refuses."""
+    rows = [
+        [f"`{key}`", default, what] for key, default, what in _fields(recipe, "") if not f"{key}.".startswith(without)
+    ]
     return table(["key", "default", "what it says"], rows, num_left=3)
 
 
@@ -237,7 +239,10 @@ def all_tables() -> dict[Path, dict[str, Table]]:
         },
         REPOSITORY / "docs" / "noise.md": {"rules": rules},
         REPOSITORY / "docs" / "training.md": {"keys": lambda: keys(CompactRecipe)},
-        REPOSITORY / "docs" / "tuning.md": {"sft": lambda: keys(SftRecipe), "pretrain": lambda: keys(PretrainRecipe)},
+        REPOSITORY / "docs" / "tuning.md": {
+            "sft": lambda: keys(SftRecipe, without=("model.scratch.", "examples.tokenizers.")),
+            "pretrain": lambda: keys(PretrainRecipe, without=("watch.generation.", "watch.evaluation_rows.")),
+        },
         REPOSITORY / "docs" / "data.md": {"preparations": preparations, "keys": lambda: keys(PrepareRecipe)},
     }
     for files in models():

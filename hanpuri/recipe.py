@@ -91,7 +91,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         line = f":{mark.line + 1}" if mark else ""
         raise RecipeError(f"{path}{line}: not YAML: {_problem(error)}", "mend the file there") from None
     if not isinstance(fields, dict):
-        raise RecipeError(f"{path} holds {type(fields).__name__}, expected keys and values", "begin with `kind:`")
+        found = "nothing" if fields is None else type(fields).__name__
+        raise RecipeError(f"{path} holds {found}, expected keys and values", "begin with `kind:`")
     return fields
 
 

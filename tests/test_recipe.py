@@ -221,7 +221,7 @@ def test_an_override_that_cannot_be_laid_over_is_refused(override, message):
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        ("", "recipe.yaml holds NoneType, expected keys and values; begin with `kind:`"),
+        ("", "recipe.yaml holds nothing, expected keys and values; begin with `kind:`"),
         ("- a\n- b", "recipe.yaml holds list, expected keys and values; begin with `kind:`"),
         ("soup", "recipe.yaml holds str, expected keys and values; begin with `kind:`"),
         ("42", "recipe.yaml holds int, expected keys and values; begin with `kind:`"),

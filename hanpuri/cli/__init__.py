@@ -10,6 +10,7 @@ Exit codes: 0 done; 1 a fault of hanpuri itself; 2 a fault in what was given, sa
 import sys
 
 from hanpuri.errors import HanpuriError
+from hanpuri.training.processes import is_first, wait_to_be_ended
 
 __all__ = ["main"]
 
@@ -29,11 +30,21 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(code)
     except HanpuriError as error:
+        _let_first_speak()
         _fail(str(error), EXIT_FAULT_GIVEN)
     except (KeyboardInterrupt, typer.Abort):
+        if not is_first():
+            sys.exit(EXIT_STOPPED)
         _fail("stopped", EXIT_STOPPED)
     except Exception as error:
+        _let_first_speak(error)
         _fail_of_usage(error)
+
+
+def _let_first_speak(error: Exception | None = None) -> None:
+    """Of several processes, let the first one say what all have found; and let none speak of a loss of another."""
+    if not is_first() or isinstance(error, RuntimeError):  # as which torch tells that another one is gone
+        wait_to_be_ended()
 
 
 def _fail_of_usage(error: Exception) -> None:

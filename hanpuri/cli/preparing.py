@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hanpuri.cli.recipes import find_recipe
-from hanpuri.data.preparation.explain import Way, explain
-from hanpuri.data.preparation.prepare import Report, prepare
 from hanpuri.data.recipe import PrepareRecipe
 from hanpuri.recipe import read_recipe
+
+if TYPE_CHECKING:
+    from hanpuri.data.preparation.explain import Way
+    from hanpuri.data.preparation.prepare import Report
 
 EXAMPLES = """
 [bold]Examples[/bold]
@@ -29,6 +31,9 @@ def run(
     recipe: str, overrides: Sequence[str], out: Path, *, asked: str | None, processes: int | None, as_json: bool
 ) -> None:
     """Make a training set; with `asked`, tell the way of that row instead."""
+    from hanpuri.data.preparation.explain import explain
+    from hanpuri.data.preparation.prepare import prepare
+
     settings = read_recipe(find_recipe(recipe, "prepare"), {"prepare": PrepareRecipe}, overrides)
     assert isinstance(settings, PrepareRecipe)
     folder = out / settings.name
@@ -59,7 +64,7 @@ def _summary(facts: dict[str, Any], folder: Path) -> str:
     return "\n".join([*lines, f"{folder / 'report.html'} tells more"])
 
 
-def _told(way: Way) -> str:
+def _told(way: "Way") -> str:
     """Tell a row's way for a person to read."""
     lines = [f"{way.id}  {way.source}  {way.where}", f"read       {_shown(way.read)}"]
     for change in way.changes:
@@ -78,7 +83,7 @@ def _shown(fields: Any) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Report]:
+def _progress() -> "Iterator[Report]":
     """Draw a bar for each stage where somebody is looking; say nothing in a pipe."""
     if not sys.stderr.isatty():
         yield lambda stage, done, total: None

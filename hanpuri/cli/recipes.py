@@ -11,7 +11,7 @@ SHIPPED = Path(__file__).parent.parent / "recipes"
 
 def find_recipe(recipe: str, *kinds: str) -> Path:
     """
-    Find a recipe by its path, or a shipped one by its name; if there is neither, those of the wanted kinds are named.
+    Find a recipe by its path, or a shipped one by its name; if there is neither, the nearest is named, or all of the kinds.
 
     Raises:
         RecipeError: if there is neither.
@@ -22,9 +22,12 @@ def find_recipe(recipe: str, *kinds: str) -> Path:
     if recipe in shipped:
         return shipped[recipe]
     wanted = sorted(name for name, path in shipped.items() if _kind_of(path) in kinds)
-    near = difflib.get_close_matches(recipe, wanted, n=1)
-    hint = f"did you mean {near[0]}?" if near else "give a recipe file, or one of these names"
-    raise RecipeError(f"no recipe is called {recipe!r}; shipped are {', '.join(wanted)}", hint)
+    beside = [str(path) for path in Path(recipe).parent.glob("*.y*ml") if path.is_file()]
+    near = difflib.get_close_matches(recipe, [*wanted, *beside], n=1)
+    if near:
+        raise RecipeError(f"no recipe is called {recipe!r}", f"did you mean {near[0]}?")
+    found = f"no recipe is called {recipe!r}; shipped are {', '.join(wanted)}"
+    raise RecipeError(found, "give a recipe file, or one of these names")
 
 
 def _kind_of(path: Path) -> str:

@@ -3,17 +3,21 @@
 
 In: a recipe of `kind: pretrain` or `sft`. Out, at the end of a run:
 
-    char_accuracy 0.9123 at step 1500 (the best), 12.4 min
+    char_accuracy 0.9123 at step 1,500, the best of 2,000, in 12 min
     runs/faq/adapter is ready: hanpuri chat runs/faq
 """
 
 import importlib.util
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hanpuri.errors import ModelError
 from hanpuri.recipe import Settings
+from hanpuri.runs.wording import duration
+from hanpuri.training.processes import is_first
 
 if TYPE_CHECKING:
     from hanpuri.training.assembly import Measures
@@ -32,15 +36,16 @@ def train(
     from rich.console import Console
 
     recipe = cast("TrainRecipe", settings)
-    console = Console(stderr=True)
+    console = Console(stderr=True, quiet=not is_first())
     if dry_run:
         _look_ahead(recipe, runs, device=device, console=console, as_json=as_json)
         return
     from hanpuri.training.loop.terminal import show_progress
-    from hanpuri.training.preflight.rendering import show
-    from hanpuri.training.train import train as train_model
 
-    with show_progress(console) as report_step:
+    with show_progress(console) as report_step:  # before the libraries, which take seconds to load
+        from hanpuri.training.preflight.rendering import show
+        from hanpuri.training.train import train as train_model
+
         trained = train_model(
             recipe,
             runs / recipe.name,
@@ -50,21 +55,26 @@ def train(
             show=lambda checked: show(checked, console),
             report_step=report_step,
         )
-    if not _is_first_process():
+    if not is_first():
         return
     if as_json:
         print(json.dumps({"folder": str(trained.folder), **trained.result}, ensure_ascii=False))
     else:
-        print(_told(trained))
+        print(_fitted(_told(trained)))
 
 
 def _look_ahead(recipe: "TrainRecipe", runs: Path, *, device: str | None, console: Any, as_json: bool) -> None:
     from rich.console import Console
 
-    from hanpuri.training.preflight.rendering import show
-    from hanpuri.training.train import look_ahead
+    from hanpuri.training.loop.terminal import show_progress
 
-    checked = look_ahead(recipe, runs, measures=_measures(), device=device)
+    with show_progress(console):
+        from hanpuri.training.preflight.rendering import show
+        from hanpuri.training.train import look_ahead
+
+        checked = look_ahead(recipe, runs, measures=_measures(), device=device)
+    if not is_first():
+        return
     if as_json:
         print(json.dumps(checked.as_dict(), ensure_ascii=False))
     else:
@@ -77,10 +87,14 @@ def _measures() -> "Measures":
     return {"char_accuracy": metrics.char_accuracy, "exact_match": metrics.exact_match, "token_f1": metrics.token_f1}
 
 
-def _is_first_process() -> bool:
-    import os
+def _fitted(told: str) -> str:
+    """Break lines for a terminal; a pipe gets them whole."""
+    if not sys.stdout.isatty():
+        return told
+    from hanpuri.training.loop.terminal import wrapped
 
-    return os.environ.get("RANK", "0") == "0"
+    width = shutil.get_terminal_size().columns
+    return "\n".join(wrapped(line, width) for line in told.splitlines())
 
 
 def _told(trained: "Trained") -> str:
@@ -88,6 +102,7 @@ def _told(trained: "Trained") -> str:
         return f"stopped at step {trained.step}; the same command goes on from there"
     result = trained.result
     scores = "  ".join(f"{name} {value:.4f}" for name, value in result["scores"].items())
-    best = f" at step {result['best_step']} (the best of {result['steps']})" if result["best_step"] else ""
+    best = f"{scores} at step {result['best_step']:,}, the best of {result['steps']:,}"
+    reached = best if result["best_step"] else f"{result['steps']:,} steps, none of them scored"
     ready = f"{trained.weights} is ready: hanpuri chat {trained.folder}"
-    return f"{scores}{best}, {result['seconds'] / 60:.1f} min\n{ready}"
+    return f"{reached}, in {duration(result['seconds'])}\n{ready}"

@@ -137,7 +137,7 @@ def _scores_if_finished(run: Run, recipe: CompactRecipe) -> dict[str, float] | N
     scores = None
     for metrics in run.metrics():
         if metrics["step"] == recipe.training.steps and metrics.get("whole") == "true":
-            scores = {pairs.name: float(metrics[pairs.name]) for pairs in recipe.evaluation}
+            scores = {pairs.name: float(str(metrics[pairs.name])) for pairs in recipe.evaluation}
     return scores
 
 

@@ -9,7 +9,6 @@ What a run depends on is hashed before it begins (`find_inputs`), so that nobody
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,13 +29,17 @@ from hanpuri.training.feeding.mixture import make_training_blocks
 from hanpuri.training.feeding.rows import draw_rows, open_training_rows, render_rows
 from hanpuri.training.generation import make_answer_scorer
 from hanpuri.training.loading.adapters import adapter_place, attach_adapter, check_base_name, check_new_tokens
+from hanpuri.training.loading.hardware import resolve_weights
 from hanpuri.training.loading.models import check_tokenizer, check_weights, load_model, model_place, read_config
 from hanpuri.training.loading.scratch import make_config, make_model
 from hanpuri.training.loading.vocabulary import Extension, extend_tokenizer, grow_embeddings, train_tokenizer
 from hanpuri.training.loop.bits import bits_per_byte
 from hanpuri.training.preflight.ahead import check_disk_early
+from hanpuri.training.preflight.memory import Devices
+from hanpuri.training.preflight.preflight import check_room
+from hanpuri.training.processes import count_processes, first_before_others
 from hanpuri.training.prompting import hash_template
-from hanpuri.training.publishing.origin import fingerprint
+from hanpuri.training.publishing.origin import fingerprint, weight_files
 from hanpuri.training.recipe import PretrainRecipe, SftRecipe, TrainRecipe
 
 Measures = Mapping[str, Callable[[Sequence[str], Sequence[str]], float]]
@@ -94,7 +97,7 @@ def find_inputs(recipe: TrainRecipe) -> Inputs:
         hashes["base"] = fingerprint(place)
     if isinstance(recipe, SftRecipe):
         template = choose_template(recipe.examples.template, tokenizer, recipe.examples.train_on)
-        hashes |= {"tokenizer": hash_tokenizer(place), "template": hash_template(template)}
+        hashes |= {"tokenizer": hash_tokenizer(_tokenizer_place(recipe)), "template": hash_template(template)}
         return Inputs(open_training_rows(recipe.data, recipe.seed).files, hashes)
     assert isinstance(recipe, PretrainRecipe)
     if recipe.tokenizer.path:
@@ -107,11 +110,19 @@ def _check_model(recipe: TrainRecipe, place: Path) -> Tokenizer:
     """See that model, tokenizer and adapter are whole and belong together, without loading weights."""
     config = read_config(place)
     check_weights(place, "model")
-    tokenizer = load_tokenizer(place)
-    check_tokenizer(config, tokenizer)
+    check_tokenizer(config, load_tokenizer(place))
     if recipe.adapter and recipe.adapter.path:
         check_base_name(str(place), adapter_place(recipe.adapter.path))
-    return tokenizer
+    return load_tokenizer(_tokenizer_place(recipe))
+
+
+def _tokenizer_place(recipe: TrainRecipe) -> Path:
+    """Find the tokenizer of what is trained on: an adapter that goes on may have come with new tokens."""
+    if recipe.adapter and recipe.adapter.path:
+        place = adapter_place(recipe.adapter.path)
+        if (place / "tokenizer.json").is_file():
+            return place
+    return model_place(str(recipe.model.path))
 
 
 def hash_tokenizer(folder: Path) -> str:
@@ -151,7 +162,7 @@ def assemble(
 
 
 def _assemble_rows(recipe: SftRecipe, *, device: str, measures: Measures, report: Report) -> Assembly:
-    tokenizer = load_tokenizer(model_place(str(recipe.model.path)))
+    tokenizer = load_tokenizer(_tokenizer_place(recipe))
     template = choose_template(recipe.examples.template, tokenizer, recipe.examples.train_on)
     rows = open_training_rows(recipe.data, recipe.seed)
     watched = draw_rows(rows.validation(), recipe.watch.evaluation_rows, recipe.seed)
@@ -159,7 +170,7 @@ def _assemble_rows(recipe: SftRecipe, *, device: str, measures: Measures, report
     train = _lay_out(recipe, _counted(rows.train(), report), template, tokenizer, counts)
     if not len(train):
         raise DataError(f"{recipe.data.path}: found no row to train on", "see one: hanpuri templates show")
-    model = _load(recipe, device)
+    model = _load(recipe, train, device)
     check_tokenizer(model.config, tokenizer)
     return Assembly(
         model=model,
@@ -175,33 +186,35 @@ def _assemble_rows(recipe: SftRecipe, *, device: str, measures: Measures, report
 
 
 def _assemble_corpora(recipe: PretrainRecipe, folder: Path, cache: Path, *, device: str) -> Assembly:
-    tokenizer, extension = _find_tokenizer(recipe, folder / "tokenizer")
-    check_disk_early(recipe, _find_config(recipe, tokenizer), cache.parent / recipe.name, device)
-    settings = recipe.training
-    a_step = settings.batch_size * settings.accumulation * int(os.environ.get("WORLD_SIZE", "1"))
-    wanted = {"num_blocks": settings.steps * a_step} if settings.steps else {"epochs": settings.epochs}
-    blocks = make_training_blocks(
-        recipe.data,
-        tokenizer,
-        max_length=recipe.max_length,
-        seed=recipe.seed,
-        cache=cache,
-        report=logger.info,
-        **wanted,
-    )
+    with first_before_others():
+        tokenizer, extension = _find_tokenizer(recipe, folder / "tokenizer")
+        check_disk_early(recipe, _find_config(recipe, tokenizer), cache.parent / recipe.name, device)
+        settings = recipe.training
+        a_step = settings.batch_size * settings.accumulation * count_processes()
+        wanted = {"num_blocks": settings.steps * a_step} if settings.steps else {"epochs": settings.epochs}
+        blocks = make_training_blocks(
+            recipe.data,
+            tokenizer,
+            max_length=recipe.max_length,
+            seed=recipe.seed,
+            cache=cache,
+            report=logger.info,
+            **wanted,
+        )
+        train = from_blocks(blocks.train, blocks.folder / "train.arrow")
     if recipe.model.scratch:
         attention = recipe.model.attention
         model = make_model(recipe.model.scratch, recipe.model.rope_scaling, tokenizer, recipe.seed, attention=attention)
-        model.to(device)
+        model.to(_first_place(recipe, device))
     else:
-        model = _load(recipe, device, extension)
+        model = _load(recipe, train, device, extension)
         check_tokenizer(model.config, tokenizer)
     return Assembly(
         model=model,
         tokenizer=tokenizer,
         template=load_template(PLAIN),
         form="text",
-        train=from_blocks(blocks.train, blocks.folder / "train.arrow"),
+        train=train,
         validation=from_examples(Example(str(number), ids, ids) for number, ids in enumerate(blocks.validation)),
         scorers=_bits_scorers(recipe, blocks.validation, tokenizer, device),
         packed=False,
@@ -237,7 +250,7 @@ def _find_tokenizer(recipe: PretrainRecipe, folder: Path) -> tuple[Tokenizer, Ex
         return load_tokenizer(folder) if made else train_tokenizer(settings.train, texts, folder), None
     if settings.path:
         return load_tokenizer(settings.path), None
-    own = load_tokenizer(model_place(str(recipe.model.path)))
+    own = load_tokenizer(_tokenizer_place(recipe))
     if settings.extend is None:
         return own, None
     extension = extend_tokenizer(own, settings.extend, corpora.texts(EXTENDED_FROM), folder)
@@ -281,9 +294,16 @@ def _counted(records: Iterable[Record], report: Report) -> Iterator[Record]:
     report("rows", number, number)
 
 
-def _load(recipe: TrainRecipe, device: str, extension: Extension | None = None) -> Any:
+def _load(recipe: TrainRecipe, train: Any, device: str, extension: Extension | None = None) -> Any:
     """Load the model to train, with rows for new tokens and an adapter beside it if the recipe says so."""
-    model = load_model(recipe.model, learns_whole=recipe.adapter is None, device=device)
+    place = model_place(str(recipe.model.path))
+    weight_bytes = sum(path.stat().st_size for path in weight_files(place))
+    check_room(recipe, read_config(place), train, device=device, weight_bytes=weight_bytes)
+    learns_whole = recipe.adapter is None
+    # Where they learn and compute decides how weights are held, not where they are put first.
+    weights = resolve_weights(recipe.model, device, learns_whole=learns_whole)
+    settings = recipe.model.model_copy(update={"weights": weights})
+    model = load_model(settings, learns_whole=learns_whole, device=_first_place(recipe, device))
     if extension:
         grow_embeddings(model, extension)
     if recipe.adapter is None:
@@ -291,3 +311,8 @@ def _load(recipe: TrainRecipe, device: str, extension: Extension | None = None) 
     if extension:
         check_new_tokens(model, recipe.adapter)
     return attach_adapter(model, recipe.adapter, recipe.seed)
+
+
+def _first_place(recipe: TrainRecipe, device: str) -> str:
+    """Say where weights are loaded to: those to be sharded may not fit on one device (4 bits are made on it alone)."""
+    return "cpu" if Devices.launched().sharded and not recipe.model.quantization else device

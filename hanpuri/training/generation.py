@@ -22,6 +22,7 @@ from hanpuri.data.templates import Rendered, Template
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError
 from hanpuri.training.decoding import Decoding, Draw, Ends, Generated, Listener, StopText, read_answer
+from hanpuri.training.loading.rope import reach
 from hanpuri.training.prompting import Prompting, make_prompting
 from hanpuri.training.recipe import GenerationSettings
 
@@ -128,8 +129,7 @@ def checked_ids(prompt: Rendered, tokenizer: Tokenizer, positions: int | None) -
 
 def find_positions(model: Any) -> int | None:
     """Give how many tokens a model can read and write in all; None if its configuration does not say."""
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return int(positions) if positions else None
+    return reach(model.config)
 
 
 class AnswerScorer:

@@ -135,7 +135,9 @@ class AdapterSettings(Settings):
 class TrainTokenizerSettings(Settings):
     """A new tokenizer, trained on the recipe's corpora."""
 
-    type: Literal["bpe", "unigram"] = Field(default="bpe", description="How pieces are chosen.")
+    type: Literal["bpe", "unigram", "character"] = Field(
+        default="bpe", description="How pieces are chosen; character: each is one character."
+    )
     vocab_size: int = Field(ge=300, description="Tokens in all, special ones and 256 bytes included.")
     characters: int = Field(default=20_000_000, ge=1, description="Text to train it on, dealt out by the weights.")
     min_frequency: int = Field(default=2, ge=1, description="How often a piece must occur (bpe).")
@@ -215,7 +217,10 @@ class OptimizationSettings(Settings):
     accumulation: int = Field(default=1, ge=1, description="Such batches that one step adds up.")
     learning_rate: float = Field(gt=0, description="The peak; 2e-4 for LoRA and 1e-5 for full tuning are usual.")
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup", "cosine_with_min_lr", "inverse_sqrt"] = (
-        Field(default="cosine", description="How the rate falls after its warm-up; the last but one falls to a tenth.")
+        Field(
+            default="cosine",
+            description="How the rate falls after its warm-up; cosine_with_min_lr falls to a tenth, constant has no warm-up.",
+        )
     )
     warmup: float = Field(default=0.03, ge=0, description="Share of the steps over which it rises; from 1 on, steps.")
     optimizer: Literal[
@@ -264,7 +269,9 @@ class WatchSettings(Settings):
         default=None, ge=1, description="Steps between checkpoints; at each evaluation, if not given."
     )
     keep: int = Field(default=2, ge=1, description="Checkpoints kept, besides the best.")
-    evaluation_rows: int | None = Field(default=500, ge=1, description="Validation rows for the loss; null takes all.")
+    evaluation_rows: int | None = Field(
+        default=500, ge=1, description="Validation rows of fine-tuning, for the loss; null takes all."
+    )
     generation: GenerationSettings | None = Field(default=None, description="Answers to score; null writes none.")
     best_by: Literal["loss", "char_accuracy", "exact_match", "token_f1"] = Field(
         default="loss", description="The best checkpoint has the best of this; at the end it is the result."
@@ -331,6 +338,8 @@ class PretrainRecipe(TrainRecipe):
             raise ValueError("a new model needs a tokenizer: give tokenizer.train or tokenizer.path")
         if self.model.path and new:
             raise ValueError("a trained model keeps its tokenizer: tokenizer.extend can add to it")
+        if self.tokenizer.extend and self.adapter and self.adapter.path:
+            raise ValueError("an adapter that goes on keeps its tokens: take tokenizer.extend or adapter.path out")
         if self.watch.generation:
             raise ValueError("pre-training has no questions to answer, take watch.generation out")
         if (

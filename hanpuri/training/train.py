@@ -33,12 +33,13 @@ from hanpuri.errors import ModelError
 from hanpuri.runs import Run, write_json
 from hanpuri.runs.folder import is_running
 from hanpuri.training.assembly import Assembly, Measures, Report, assemble, find_inputs
-from hanpuri.training.loading.adapters import count_parameters
+from hanpuri.training.loading.adapters import Parameters
 from hanpuri.training.loading.hardware import check_hardware
 from hanpuri.training.loop.material import Material
 from hanpuri.training.loop.trainer import LoopResult, run_loop
 from hanpuri.training.loop.watching import Report as StepReport
 from hanpuri.training.preflight.preflight import Preflight, preflight
+from hanpuri.training.processes import first_before_others, is_first, joined
 from hanpuri.training.prompting import save_prompting
 from hanpuri.training.recipe import SftRecipe, TrainRecipe
 
@@ -95,28 +96,51 @@ def train(
     """
     device = choose_device(device)
     check_hardware(recipe, device)
+    with joined(device):
+        with first_before_others():
+            is_new = not os.path.exists(folder)
+            run = _start(recipe, folder)
+        with _letting_go(run):
+            if (result := read_result(folder)).get("finished"):
+                return Trained(folder, find_weights(folder), True, result["steps"], result)
+            with _gone_if_refused(folder, is_new=is_new and is_first()):
+                told = report if is_first() else _quiet
+                assembly = assemble(recipe, folder, folder.parent / CACHE, device=device, measures=measures, report=told)
+                checked = _check(recipe, assembly, folder, device)
+            if is_first():
+                write_json(folder / "preflight.json", checked.as_dict())
+                show(checked)
+            with _logging_faults(run):
+                looped, material = with_steps(recipe, assembly.steps), _material(assembly)
+                done = run_loop(looped, run, material, device=device, report=report_step, stop_after=stop_after)
+            with first_before_others():
+                return _conclude(recipe, run, assembly, checked, done, device)
+
+
+def _start(recipe: TrainRecipe, folder: Path) -> Run:
+    """See that all is there, and start the run; where there are several processes, the first one alone starts it."""
     inputs = find_inputs(recipe)
-    if "RANK" not in os.environ and is_running(folder):
+    if not is_first():
+        return Run(folder)
+    if is_running(folder):
         raise ModelError(f"{folder}: another process is at work on this run", "wait for it, or stop it")
-    is_new = not os.path.exists(folder)
-    run = Run.start(folder, recipe, inputs.files, inputs.hashes, MAY_CHANGE)
-    with _letting_go(run):
-        if (result := read_result(folder)).get("finished"):
-            return Trained(folder, find_weights(folder), True, result["steps"], result)
-        with _gone_if_refused(folder, is_new=is_new):
-            assembly = assemble(recipe, folder, folder.parent / CACHE, device=device, measures=measures, report=report)
-            checked = _check(recipe, assembly, folder, device)
-            write_json(folder / "preflight.json", checked.as_dict())
-        show(checked)
-        material = _material(assembly)
-        try:
-            looped = with_steps(recipe, assembly.steps)
-            done = run_loop(looped, run, material, device=device, report=report_step, stop_after=stop_after)
-        except Exception as error:
+    return Run.start(folder, recipe, inputs.files, inputs.hashes, MAY_CHANGE)
+
+
+@contextmanager
+def _logging_faults(run: Run) -> Iterator[None]:
+    """Keep in the run's lines what has ended it."""
+    try:
+        yield
+    except Exception as error:
+        if is_first():
             step = max((int(str(line["step"])) for line in run.metrics()), default=0)
             run.log(step=step, event="failed", message=str(error))
-            raise
-        return _conclude(recipe, run, assembly, done, device)
+        raise
+
+
+def _quiet(stage: str, done: int, total: int | None) -> None:
+    """Tell nobody."""
 
 
 def look_ahead(
@@ -130,9 +154,11 @@ def look_ahead(
     """
     device = choose_device(device)
     check_hardware(recipe, device)
-    find_inputs(recipe)
-    with tempfile.TemporaryDirectory(prefix="hanpuri-") as folder:
-        assembly = assemble(recipe, Path(folder), runs / CACHE, device=device, measures=measures, report=report)
+    with joined(device), tempfile.TemporaryDirectory(prefix="hanpuri-") as folder:
+        with first_before_others():
+            find_inputs(recipe)
+        told = report if is_first() else _quiet
+        assembly = assemble(recipe, Path(folder), runs / CACHE, device=device, measures=measures, report=told)
         return _check(recipe, assembly, runs / recipe.name, device)
 
 
@@ -171,13 +197,11 @@ def with_steps(recipe: TrainRecipe, steps: int | None) -> TrainRecipe:
 
 def choose_device(device: str | None) -> str:
     """Give the device that was asked for, or else a GPU if there is one: under torchrun, each process has its own."""
-    if device is not None:
-        return device
-    import torch
+    if device is None:
+        import torch
 
-    if not torch.cuda.is_available():
-        return "cpu"
-    return f"cuda:{os.environ['LOCAL_RANK']}" if "LOCAL_RANK" in os.environ else "cuda"
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
 
 
 def read_result(folder: Path) -> dict[str, Any]:
@@ -214,24 +238,27 @@ def _material(assembly: Assembly) -> Material:
         train=assembly.train,
         validation=assembly.validation,
         scorers=assembly.scorers,
-        packed=assembly.packed,
     )
 
 
-def _conclude(recipe: TrainRecipe, run: Run, assembly: Assembly, done: LoopResult, device: str) -> Trained:
+def _conclude(
+    recipe: TrainRecipe, run: Run, assembly: Assembly, checked: Preflight, done: LoopResult, device: str
+) -> Trained:
     """Keep the prompt beside the weights, and write down what came of the run."""
     weights = find_weights(run.folder) if done.finished else None
-    if weights:
-        settings = recipe.examples if isinstance(recipe, SftRecipe) else ExampleSettings()
-        save_prompting(weights, assembly.template, settings, assembly.form)
-    result = describe(recipe, assembly, done, device)
-    run.finish(result)
+    result = describe(recipe, checked.parameters, assembly.counts.examples, done, device)
+    if is_first():
+        if weights:
+            settings = recipe.examples if isinstance(recipe, SftRecipe) else ExampleSettings()
+            save_prompting(weights, assembly.template, settings, assembly.form)
+        run.finish(result)
     return Trained(run.folder, weights, done.finished, done.step, result)
 
 
-def describe(recipe: TrainRecipe, assembly: Assembly, done: LoopResult, device: str) -> dict[str, Any]:
+def describe(
+    recipe: TrainRecipe, parameters: Parameters, train_rows: int, done: LoopResult, device: str
+) -> dict[str, Any]:
     """Say in figures what came of a run: what result.json holds."""
-    parameters = count_parameters(assembly.model)
     return {
         "kind": recipe.kind,
         "name": recipe.name,
@@ -249,7 +276,7 @@ def describe(recipe: TrainRecipe, assembly: Assembly, done: LoopResult, device: 
         "parameters": parameters.all,
         "trainable_parameters": parameters.trainable,
         "epochs": recipe.training.epochs,
-        "train_rows": len(assembly.train),
+        "train_rows": train_rows,
     }
 
 

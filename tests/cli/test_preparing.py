@@ -80,8 +80,7 @@ def test_explain_tells_a_rows_way_by_id_and_by_place(hanpuri, desk):
         ),
         (
             ["my.yml"],
-            "hanpuri: no recipe is called 'my.yml'; shipped are chatbot-answers, conversations, open-corpus"
-            ", restoration-pairs; give a recipe file, or one of these names\n",
+            "hanpuri: no recipe is called 'my.yml'; did you mean my.yaml?\n",
         ),
         (
             ["base"],

@@ -151,7 +151,7 @@ WRONG = [
         ["evaluate", "note.csv"],
         'note.csv:1: found no field "noisy", expected one of: id, review; give the fields noisy and clean',
     ),
-    (["train", "bse"], "no recipe is called 'bse'; shipped are base, small; did you mean base?"),
+    (["train", "bse"], "no recipe is called 'bse'; did you mean base?"),
 ]
 
 

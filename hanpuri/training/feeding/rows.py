@@ -98,6 +98,9 @@ def _open_sides(settings: RowsSettings) -> tuple[Reading, Reading | None]:
     if not (settings.path / PREPARED).is_file():
         found = f"{settings.path}: found no {PREPARED} in this folder, expected a prepared set"
         raise DataError(found, "make one with `hanpuri prepare`, or give a file")
+    if not _num_rows(settings.path / PREPARED):
+        found = f"{settings.path}: found no rows in {PREPARED}, expected some"
+        raise DataError(found, "see its report.html for the step that took them, and prepare it again")
     other = settings.validation or settings.path / "validation.parquet"
     empty = settings.validation is None and not _num_rows(other)
     return _open(settings.path / PREPARED, settings), None if empty else _open(other, settings)

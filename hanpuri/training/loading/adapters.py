@@ -73,6 +73,9 @@ def attach_adapter(model: Any, settings: AdapterSettings, seed: int) -> Any:
         if config:
             return get_peft_model(model, config)
         adapted = load_adapter(model, str(settings.path), learns=True)
+    if hasattr(adapted.get_output_embeddings(), "lora_A"):  # the loss is computed past it
+        found = f"{settings.path}: found an adapter of the layer that writes tokens, which could not go on learning"
+        raise ModelError(found, "begin a new adapter, or merge this one first: hanpuri publish")
     _tell_differences(adapted.peft_config["default"], settings)
     return adapted
 

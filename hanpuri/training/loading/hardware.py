@@ -52,6 +52,8 @@ def check_hardware(recipe: TrainRecipe, device: str) -> None:
     elif "8bit" in optimizer or "paged" in optimizer:
         _need("bitsandbytes", f"training.optimizer {optimizer}")
         _check_bitsandbytes(device)
+    if not _is_gpu(device) and "bf16" in _formats(recipe.model, device).values():
+        log.warning("bf16 on the device %s: slow, unless the processor has instructions for it", device)
 
 
 def check_device(device: str) -> None:
@@ -128,10 +130,7 @@ def _has_bf16(device: str) -> bool:
 def _check_precision(recipe: TrainRecipe, device: str) -> None:
     """Hold every number format that the recipe names against the device."""
     model = recipe.model
-    formats = {"model.precision": resolve_precision(model, device), "model.weights": model.weights}
-    if model.quantization:
-        formats["model.quantization.compute"] = model.quantization.compute
-    for setting, format in formats.items():
+    for setting, format in _formats(model, device).items():
         if format == "fp16" and not _is_gpu(device):
             raise RecipeError(
                 f"{setting} is fp16, which trains on a GPU alone, and the device is {device}", "take fp32"
@@ -143,8 +142,14 @@ def _check_precision(recipe: TrainRecipe, device: str) -> None:
             "model.weights is fp16 where all weights learn: small gradients would be lost",
             "take model.weights: fp32; with model.precision: fp16 it computes in fp16 all the same",
         )
-    if not _is_gpu(device) and "bf16" in formats.values():
-        log.warning("bf16 on the device %s: slow, unless the processor has instructions for it", device)
+
+
+def _formats(model: ModelSettings, device: str) -> dict[str, str]:
+    """Give the number format that each setting asks for."""
+    formats = {"model.precision": resolve_precision(model, device), "model.weights": model.weights}
+    if model.quantization:
+        formats["model.quantization.compute"] = model.quantization.compute
+    return formats
 
 
 def _check_attention(model: ModelSettings, device: str) -> None:

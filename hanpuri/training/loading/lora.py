@@ -97,6 +97,10 @@ def _ties_embeddings(model: Any, settings: AdapterSettings) -> bool:
     if adapted := shared & set(_named(settings)):
         mend = f"take {', '.join(sorted(adapted))} out of adapter.target_modules; to learn it whole, save it"
         raise RecipeError(f"{found}, which cannot be adapted", f"{mend}: adapter.modules_to_save: [{names[0]}]")
+    if (names[-1] in _named(settings)) and len(names) > 1:
+        # The loss is computed from its weights alone, past any adapter.
+        found = f"adapter.target_modules: {names[-1]} writes the tokens, and can only learn as a whole"
+        raise RecipeError(found, f"take it out, or save it: adapter.modules_to_save: [{names[-1]}]")
     whole = shared & set(settings.modules_to_save)
     if whole and names != ["embed_tokens"]:
         mend = f"take {', '.join(sorted(whole))} out of adapter.modules_to_save, or train the whole model"

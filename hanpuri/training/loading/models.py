@@ -109,7 +109,9 @@ def _downloaded(path: str) -> Path:
     what, mends = "folder", []
     if near := _nearest_folder(Path(path)):
         mends.append(f"did you mean {near}?")
-    if _is_hub_name(path):
+    if Path(path).parent.name == "runs":
+        mends.append(f"train it first: hanpuri train {Path(path).name}")
+    elif _is_hub_name(path):
         what += ", nor a downloaded model of that name"
         mends.append(f"download it first: hf download {path}")
     raise ModelError(f"{path}: found no such {what}", " or ".join(mends) or "check the path")
@@ -239,10 +241,13 @@ def check_tokenizer(config: Any, tokenizer: Tokenizer) -> None:
         config: the model's.
         tokenizer: what its texts will be written with.
 
+    A sign that no text and no chat template brings may lie beyond the embeddings: Gemma 3's for a piece of a picture
+    does, where the model is one that only reads.
+
     Raises:
         ModelError: if it has more tokens than the model embeddings, far fewer, or ends texts with another token.
     """
-    rows, tokens = config.get_text_config().vocab_size, max(tokenizer.fast.get_vocab().values(), default=-1) + 1
+    rows, tokens = config.get_text_config().vocab_size, _last_token(tokenizer) + 1
     mend = "take the tokenizer of this model"
     if tokens > rows:
         found = f"the tokenizer {tokenizer.name} has {tokens:,} tokens, and the model embeddings for {rows:,}"
@@ -258,6 +263,14 @@ def check_tokenizer(config: Any, tokenizer: Tokenizer) -> None:
             + " or ".join(map(str, ends)),
             f"{mend}, or correct eos_token_id in its config.json",
         )
+
+
+def _last_token(tokenizer: Tokenizer) -> int:
+    """Give the highest id of a token that may come up."""
+    written = str(tokenizer.fast.chat_template or "")
+    own = {tokenizer.bos_id, tokenizer.eos_id, tokenizer.pad_id, tokenizer.unk_id}
+    silent = {id for id in tokenizer.special_ids - own if tokenizer.piece(id) not in written}
+    return max((id for id in tokenizer.fast.get_vocab().values() if id not in silent), default=-1)
 
 
 @contextmanager

@@ -56,13 +56,15 @@ def scale_rope(config: Any, settings: RopeScalingSettings) -> None:
     config.max_position_embeddings = original if settings.type == "dynamic" else int(original * settings.factor)
 
 
-def reach(config: Any) -> int:
-    """Give the length in tokens of the longest text that a configuration is made for."""
+def reach(config: Any) -> int | None:
+    """Give the length in tokens of the longest text that a configuration is made for; None if it does not say."""
     config = config.get_text_config()
-    positions = int(config.max_position_embeddings)
+    positions = getattr(config, "max_position_embeddings", None)
+    if not positions:
+        return None
     rope = getattr(config, "rope_parameters", None) or {}
     rope = rope.get(WIDE, rope)
-    return int(positions * rope["factor"]) if rope.get("rope_type") == "dynamic" else positions
+    return int(positions * rope["factor"]) if rope.get("rope_type") == "dynamic" else int(positions)
 
 
 def _wide(config: Any) -> dict[str, Any]:

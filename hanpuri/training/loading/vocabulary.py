@@ -60,7 +60,8 @@ def train_tokenizer(settings: TrainTokenizerSettings, texts: Iterable[str], fold
         DataError: if there is no text, or too little for so many tokens.
     """
     counted = _Counted(texts)
-    backend = (_train_bpe if settings.type == "bpe" else _train_unigram)(settings, counted)
+    train = {"bpe": _train_bpe, "unigram": _train_unigram, "character": _count_characters}[settings.type]
+    backend = train(settings, counted)
     if not counted.characters:
         raise DataError("the corpora hold no text to train a tokenizer on", "give a file with a text a line")
     if (size := backend.get_vocab_size()) != settings.vocab_size:
@@ -171,9 +172,15 @@ def _train_bpe(settings: TrainTokenizerSettings, texts: Iterable[str]) -> Any:
     return backend
 
 
+def _count_characters(settings: TrainTokenizerSettings, texts: Iterable[str]) -> Any:
+    """One token a character, for the commonest: noisy text and clean text are then of one length in tokens too."""
+    alphabet = _alphabet(list(texts), settings.vocab_size - len(SPECIAL) - len(BYTES), coverage=1.0)
+    return _with_bytes([(character, 0.0) for character in alphabet])
+
+
 def _train_unigram(settings: TrainTokenizerSettings, texts: Iterable[str]) -> Any:
     """Pieces of the language model of pieces; the trainer knows no bytes, so they are laid in afterwards."""
-    from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Regex, models, pre_tokenizers, trainers
     from tokenizers import Tokenizer as Backend
 
     room = settings.vocab_size - len(SPECIAL) - len(BYTES)
@@ -195,20 +202,28 @@ def _train_unigram(settings: TrainTokenizerSettings, texts: Iterable[str]) -> An
         )
         learner.train_from_iterator(_without_rare(kept, alphabet), trainer)
         pieces = dict(json.loads(learner.to_str())["model"]["vocab"])
-    vocabulary = [(piece, 0.0) for piece in SPECIAL] + [(piece, BYTE_SCORE) for piece in BYTES]
-    vocabulary += _ordered(pieces, alphabet)
-    backend: Any = Backend(models.Unigram(vocabulary, unk_id=len(SPECIAL), byte_fallback=True))
+    backend = _with_bytes(_ordered(pieces, alphabet))
     backend.pre_tokenizer = cutter
+    return backend
+
+
+def _with_bytes(pieces: Sequence[tuple[str, float]]) -> Any:
+    """Lay the special tokens and the bytes before pieces with their scores."""
+    from tokenizers import Tokenizer as Backend
+    from tokenizers import decoders, models
+
+    vocabulary = [*((piece, 0.0) for piece in SPECIAL), *((piece, BYTE_SCORE) for piece in BYTES), *pieces]
+    backend: Any = Backend(models.Unigram(vocabulary, unk_id=len(SPECIAL), byte_fallback=True))
     backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     backend.add_special_tokens(list(SPECIAL))
     return backend
 
 
-def _alphabet(texts: Sequence[str], most: int) -> list[str]:
+def _alphabet(texts: Sequence[str], most: int, coverage: float = COVERAGE) -> list[str]:
     """List the characters that get a token, the commonest first; those that a byte is named by are always there."""
     counts = Counter(itertools.chain.from_iterable(texts))
     ordered = sorted(counts, key=lambda character: (-counts[character], character))
-    needed, seen = COVERAGE * counts.total(), 0
+    needed, seen = coverage * counts.total(), 0
     chosen = dict.fromkeys(BYTE_LETTERS if ordered else "")
     for character in ordered:
         if seen >= needed or len(chosen) >= most:

@@ -11,7 +11,6 @@ from typing import Any
 from hanpuri.training.recipe import TrainRecipe
 
 LOWEST_RATE = 0.1  # of the peak, where cosine_with_min_lr ends
-AUTOCAST = {"bf16": "bfloat16", "fp16": "float16"}
 
 
 def make_arguments(recipe: TrainRecipe, folder: Path, *, device: str, precision: str, learns_in_fp32: bool) -> Any:

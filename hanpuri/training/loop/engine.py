@@ -57,6 +57,8 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         learnt = {name: weight.data for name, weight in model.named_parameters() if weight.requires_grad}
         attention = getattr(model.config, "_attn_implementation", None) or ""
         collator = Collator(material.tokenizer.pad_id or 0, end_to_end=attention.startswith("flash"))
+        # The trainer writes this into the model's configuration, which is kept; TRL trains without a cache in any case.
+        arguments.use_cache = getattr(model.config.get_text_config(), "use_cache", True)
         super().__init__(
             model=model,
             args=arguments,
@@ -94,7 +96,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         """Take a batch forward and backward; count its tokens, and refuse a loss that is no number."""
         self.tokens_here += count_tokens(inputs)
         loss = super().training_step(model, inputs, num_items_in_batch)
-        self._need_number(float(loss), "loss")
+        # One of several processes must not stop alone; it makes the gradient of all of them no number, which all see.
+        if self.args.world_size == 1 or self.accelerator.scaler is not None:
+            self._need_number(float(loss), "loss")
         return loss
 
     def _clip_grad_norm(self, model: Any) -> Any:
@@ -119,6 +123,12 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self.progress.tokens += int(self.accelerator.reduce(here, "sum"))
         self.tokens_here = 0
         return self.progress.tokens
+
+    def _note_memory(self) -> None:
+        """Keep the memory of the process that has taken the most."""
+        here = torch.tensor([_peak_memory(self.args.device.type)], device=self.args.device)
+        most = int(self.accelerator.gather(here).max())
+        self.progress.peak_memory_bytes = max(self.progress.peak_memory_bytes, most)
 
     # --- evaluation
 
@@ -222,6 +232,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         """Save all that the next step depends on; where the disk does not take it, say so and go on."""
         started = time.monotonic()
         self.count_all_tokens()
+        self._note_memory()
         saved = self.folder / checkpoints.SAVING / f"checkpoint-{self.state.global_step}"
         fault = self._agree(self._find_no_room() if self.is_world_process_zero() else None)
         if not fault:
@@ -255,7 +266,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def _finish(self, saved: Path) -> str | None:
         """Add our own progress, make the checkpoint whole, and let old ones go."""
         self.progress.seconds = self.watch.seconds()
-        self.progress.peak_memory_bytes = max(self.progress.peak_memory_bytes, _peak_memory(self.args.device.type))
         try:
             self.progress.save(saved)
             whole = checkpoints.make_whole(saved)

@@ -26,8 +26,6 @@ class Material:
     """A Dataset to watch by; with None, or no row, the scorers alone are asked."""
     scorers: tuple[Scorer, ...] = ()
     """Each is given the model, in eval mode and without gradients, at every evaluation: {"char_accuracy": 0.91}."""
-    packed: bool = False
-    """Whether the rows of `train` and `validation` are packs."""
 
     @property
     def evaluates(self) -> bool:

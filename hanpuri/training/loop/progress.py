@@ -44,7 +44,9 @@ class Progress:
     seconds: float = 0.0
     """Summed over all starts."""
     peak_memory_bytes: int = 0
-    """The most of any start: of the GPU if there is one, else of the process."""
+    """The most of any start, and of the process that took the most: on its GPU if there is one, else in all."""
+    processes: int = 1
+    """That train together; a step takes the rows of all of them."""
     finished: bool = False
     stopped_early: str | None = None
     """Why it ended before its last step."""
@@ -78,7 +80,9 @@ def gain(score: float, best: float, by: str) -> float:
 
 def find_best(evaluations: Sequence[Evaluation], by: str, among: Container[int] | None = None) -> Evaluation | None:
     """
-    Give the best evaluation; of two equal ones the earlier.
+    Give the best evaluation; of two equal ones that with the lower loss, and then the earlier.
+
+    Answers are few, and scores such as exact_match begin with one 0 after the other.
 
     Args:
         evaluations: in order.
@@ -87,9 +91,16 @@ def find_best(evaluations: Sequence[Evaluation], by: str, among: Container[int] 
     """
     best: Evaluation | None = None
     for one in evaluations:
-        if (among is None or one.step in among) and (best is None or gain(one.scores[by], best.scores[by], by) > 0):
+        if (among is None or one.step in among) and (best is None or _is_better(one, best, by)):
             best = one
     return best
+
+
+def _is_better(one: Evaluation, best: Evaluation, by: str) -> bool:
+    gained = gain(one.scores[by], best.scores[by], by)
+    if gained or "loss" not in one.scores or "loss" not in best.scores:
+        return gained > 0
+    return gain(one.scores["loss"], best.scores["loss"], "loss") > 0
 
 
 def without_gain(evaluations: Sequence[Evaluation], by: str, min_gain: float) -> int:

@@ -23,13 +23,13 @@ class Stopping:
 
     def asked(self, accelerator: Any, device: Any) -> bool:
         """Say whether to stop after this step; all processes say the same, whichever of them was told."""
-        here = self.interrupted or time.monotonic() >= self.deadline
-        if accelerator.num_processes > 1:
-            import torch
+        stops = _agreed(self.interrupted or time.monotonic() >= self.deadline, accelerator, device)
+        self.stopped = self.stopped or stops
+        return stops
 
-            here = bool(accelerator.reduce(torch.tensor(int(here), device=device), "sum") > 0)
-        self.stopped = self.stopped or here
-        return here
+    def was_interrupted(self, accelerator: Any, device: Any) -> bool:
+        """Say whether any process was told by ctrl-C."""
+        return _agreed(self.interrupted, accelerator, device)
 
     @contextmanager
     def catching_ctrl_c(self) -> Iterator[None]:
@@ -49,3 +49,12 @@ class Stopping:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def _agreed(here: bool, accelerator: Any, device: Any) -> bool:
+    """Say whether it is so in any process; each has to ask, since one that stopped alone would leave the others."""
+    if accelerator.num_processes == 1:
+        return here
+    import torch
+
+    return bool(accelerator.reduce(torch.tensor(int(here), device=device), "sum") > 0)

@@ -10,6 +10,7 @@ order of the data and the same random numbers.
 
 import math
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from hanpuri.training.loop.progress import Evaluation, Progress, find_best, gain
 from hanpuri.training.loop.stopping import Stopping
 from hanpuri.training.loop.trackers import open_trackers
 from hanpuri.training.loop.watching import Report, Watch, logging_to
+from hanpuri.training.processes import is_first
 from hanpuri.training.recipe import TrainRecipe
 
 if TYPE_CHECKING:
@@ -79,11 +81,12 @@ def run_loop(
 
     stopping = Stopping(stop_after)
     (run.folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    with logging_to(run.folder / "train.log"), quiet_loading(), stopping.catching_ctrl_c():
+    logged = logging_to(run.folder / "train.log") if is_first() else nullcontext()
+    with logged, quiet_loading(), stopping.catching_ctrl_c():
         loop, start = _prepare(recipe, run, material, device, report, stopping)
         if not loop.progress.finished:
             _train(loop, start)
-        if stopping.interrupted:
+        if stopping.was_interrupted(loop.accelerator, loop.args.device):
             raise KeyboardInterrupt
         result = _conclude(loop, run)
     return result
@@ -104,13 +107,26 @@ def _prepare(
     arguments = make_arguments(recipe, folder, device=device, precision=precision, learns_in_fp32=in_fp32)
     whole = checkpoints.list_checkpoints(folder)
     start = whole[max(whole)] if whole else None
-    progress = Progress.load(start) if start else Progress()
-    is_first = arguments.process_index == 0
-    watch = Watch(run, report, is_first=is_first, seconds_before=progress.seconds)
-    if is_first:
+    progress = Progress.load(start) if start else Progress(processes=arguments.world_size)
+    _check_processes(run, progress, arguments.world_size)
+    watch = Watch(run, report, is_first=is_first(), seconds_before=progress.seconds)
+    if is_first():
         checkpoints.clear_halves(folder)
         run.cut_metrics(max(whole, default=-1))
     return Loop(recipe, material, arguments, progress, watch, stopping), start
+
+
+def _check_processes(run: Run, progress: Progress, processes: int) -> None:
+    """Refuse to go on with another number of processes: a step would take other rows, and an epoch other steps."""
+    if progress.processes != processes and not progress.finished:
+        raise ModelError(
+            f"{run.folder} was begun by {_counted(progress.processes)}, and is gone on with by {_counted(processes)}",
+            "launch as many as before, or give the run another name",
+        )
+
+
+def _counted(processes: int) -> str:
+    return "1 process" if processes == 1 else f"{processes} processes"
 
 
 def _train(loop: "Loop", start: Path | None) -> None:

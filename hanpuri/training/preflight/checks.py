@@ -18,6 +18,7 @@ from hanpuri.data.chats import ChatTemplate
 from hanpuri.data.templates import Template
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError, HanpuriError, ModelError, RecipeError
+from hanpuri.training.loading.rope import reach
 from hanpuri.training.preflight.rows import Figures
 from hanpuri.training.prompting import FILE, Prompting, hash_template
 from hanpuri.training.recipe import SftRecipe, TrainRecipe
@@ -134,7 +135,9 @@ def _trained_with_another(place: Path, template: Template | ChatTemplate) -> boo
         kept = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return False
-    told = kept.get("sha256") if isinstance(kept, dict) else None
+    if not isinstance(kept, dict) or kept.get("form") == "text":  # running text: nothing was asked yet
+        return False
+    told = kept.get("sha256")
     return bool(told) and told != hash_template(template)
 
 
@@ -152,7 +155,7 @@ def check_text(figures: Figures, tokenizer: Tokenizer, findings: Findings) -> No
 
 def check_length(figures: Figures, config: Any, findings: Findings) -> None:
     """Look whether the model has a position for each token."""
-    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    positions = reach(config)
     if positions and figures.longest > positions:
         found = f"the longest row has {figures.longest:,} tokens, and the model {positions:,} positions"
         findings.faults.append(ModelError(found, "lower max_length, or set model.rope_scaling"))

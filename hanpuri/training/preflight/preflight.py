@@ -28,11 +28,13 @@ from hanpuri.training.preflight.probe import Probe, probe_step
 from hanpuri.training.preflight.proposals import propose, refuse
 from hanpuri.training.preflight.rehearsal import Batch
 from hanpuri.training.preflight.rows import Figures, ShownRow, Table, count_common, count_rows, show_rows
+from hanpuri.training.processes import is_first
 from hanpuri.training.prompting import make_prompting
 from hanpuri.training.recipe import SftRecipe, TrainRecipe
 
 # An estimate for a GPU is a few hundredths off: so near to what there is, the real step decides.
 DOUBT = 1.05
+SMALL = 0.2  # share of the memory below which weights are loaded without a thought
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,10 @@ def preflight(
     report("memory")
     largest = _largest_batch(table, recipe.training.batch_size)
     batch = _shape(table, largest)
-    memory = _reckon(recipe, model, batch, table, device, devices)
+    memory = _reckon(recipe, model.config, batch, table, device, devices)
     check_disk(recipe, look_ahead(recipe, figures, memory, None, **told), folder)
     leak = None
-    if packed:
+    if packed and (is_first() or not devices.sharded):  # to be sharded, it may be loaded in the first process alone
         report("packs")
         leak = leaks.measure_leak(model, table, tokenizer.pad_id or 0)
         leaks.check_leak(model, leak)
@@ -135,6 +137,27 @@ def preflight(
         leak=leak,
         warnings=tuple(findings.warnings),
     )
+
+
+def check_room(recipe: TrainRecipe, config: Any, train: Any, *, device: str, weight_bytes: int) -> None:
+    """
+    See, before a large model is loaded, that its training will fit: loading would else be what fails, with no advice.
+
+    Args:
+        recipe: what to train.
+        config: the model's.
+        train: a Dataset of rows to learn.
+        device: "cuda" or "cpu".
+        weight_bytes: of the files of weights; a model that is small beside the memory can be loaded in any case.
+
+    Raises:
+        ModelError: with what to change.
+    """
+    if weight_bytes < SMALL * available_memory(device) or not len(train):
+        return
+    table = Table(train)
+    batch = _shape(table, _largest_batch(table, recipe.training.batch_size))
+    _reckon(recipe, config, batch, table, device, Devices.launched())
 
 
 def _look_at_rows(
@@ -171,7 +194,7 @@ def _shape(table: Table, places: list[int]) -> Batch:
     return Batch(len(places), int(lengths.max()), max(1, trained), masked)
 
 
-def _reckon(recipe: TrainRecipe, model: Any, batch: Batch, table: Table, device: str, devices: Devices) -> Memory:
+def _reckon(recipe: TrainRecipe, config: Any, batch: Batch, table: Table, device: str, devices: Devices) -> Memory:
     """
     Estimate memory, and refuse what cannot fit.
 
@@ -179,10 +202,10 @@ def _reckon(recipe: TrainRecipe, model: Any, batch: Batch, table: Table, device:
         ModelError: with what to change.
     """
     available = available_memory(device)
-    memory = estimate_memory(recipe, model.config, batch, device=device, devices=devices, available=available)
+    memory = estimate_memory(recipe, config, batch, device=device, devices=devices, available=available)
     # A CPU that has too little does not say so: the whole process is ended.
     if memory.total > available * (DOUBT if device.startswith("cuda") else 1.0):
-        found = propose(recipe, model.config, batch, memory, device=device, lengths=table.lengths, devices=devices)
+        found = propose(recipe, config, batch, memory, device=device, lengths=table.lengths, devices=devices)
         raise refuse(memory, *found)
     return memory
 
@@ -211,7 +234,8 @@ def _take_step(
         raise refuse(memory, found, least, found=what)
     if not math.isfinite(taken.loss):
         raise DataError(
-            f"the loss of the first step is {taken.loss}, expected a number", "check the model's weights and precision"
+            f"the loss of the first step is {taken.loss}, expected a number",
+            "check the model's weights, model.precision and training.learning_rate",
         )
     return taken
 

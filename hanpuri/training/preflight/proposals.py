@@ -8,6 +8,7 @@ first:
     --set training.batch_size=2 --set training.accumulation=4               21.0 GiB   the same steps, somewhat slower
 """
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -73,7 +74,7 @@ def propose(
     least = memory.total
     for changes, cost in _ladder(recipe, batch, device, lengths):
         changed = apply_changes(recipe, changes)
-        total = estimate_memory(changed, config, _reshaped(batch, changes), device=device, devices=devices).total
+        total = reckon_total(changed, config, _reshaped(batch, changes), device=device, devices=devices)
         if total <= available and total < WORTH * memory.total:
             found.append(Proposal(tuple(f"{key}={_yaml(value)}" for key, value in changes.items()), cost, total))
         least = min(least, total)
@@ -103,6 +104,31 @@ def apply_changes(recipe: TrainRecipe, changes: Changes) -> TrainRecipe:
             place = place[section]
         place[last] = value
     return type(recipe).model_validate(fields)
+
+
+def reckon_total(recipe: TrainRecipe, config: Any, batch: Any, *, device: str, devices: Devices | None) -> int:
+    """Reckon from two shallow networks, since all blocks are alike: a deep one would take seconds for each change."""
+    text = config.get_text_config()
+    kinds = getattr(text, "layer_types", None) or [""] * text.num_hidden_layers
+    period = next(size for size in range(1, len(kinds) + 1) if kinds[size:] == kinds[:-size])
+    few, more = 2 * period, 4 * period
+    if len(kinds) <= more:
+        return estimate_memory(recipe, config, batch, device=device, devices=devices).total
+    first, second = (
+        estimate_memory(recipe, _shallow(config, depth), batch, device=device, devices=devices).total
+        for depth in (few, more)
+    )
+    return first + (second - first) * (len(kinds) - few) // (more - few)
+
+
+def _shallow(config: Any, depth: int) -> Any:
+    """Give the configuration of the same network with fewer blocks."""
+    shallow = copy.deepcopy(config)
+    text = shallow.get_text_config()
+    text.num_hidden_layers = depth
+    if getattr(text, "layer_types", None):
+        text.layer_types = text.layer_types[:depth]
+    return shallow
 
 
 def _ladder(recipe: TrainRecipe, batch: Any, device: str, lengths: Any) -> Iterator[tuple[Changes, str]]:

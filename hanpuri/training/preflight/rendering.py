@@ -7,6 +7,7 @@ In: a Preflight and a rich Console. Out: five rows as they are trained, a table 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hanpuri.runs.wording import printable
 from hanpuri.training.preflight.memory import tell_bytes
 
 if TYPE_CHECKING:
@@ -16,16 +17,20 @@ if TYPE_CHECKING:
 
 
 def show(checked: "Preflight", console: "Console") -> None:
-    """Print what was found."""
-    for line in lines(checked):
-        # Rows may hold what rich would read as its own marks.
-        console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    """Print what was found; on a terminal, lines break between words, and those of rows where they end."""
+    for told, breaks in ((_rows(checked), False), (_rest(checked), console.is_terminal)):
+        for line in told:
+            # Rows may hold what rich would read as its own marks.
+            console.print(line, markup=False, emoji=False, highlight=False, soft_wrap=not breaks)
 
 
 def lines(checked: "Preflight") -> list[str]:
     """Write what was found, a line each."""
+    return [*_rows(checked), *_rest(checked)]
+
+
+def _rest(checked: "Preflight") -> list[str]:
     return [
-        *_rows(checked),
         "",
         *_figures(checked),
         "",
@@ -40,7 +45,7 @@ def _rows(checked: "Preflight") -> list[str]:
     told = []
     for row in checked.rows:
         told.append(f"row {row.place + 1:,}: {row.tokens:,} tokens, {row.trained:,} trained")
-        told.extend(f"  {line}" for line in row.text.split("\n"))
+        told.extend(f"  {printable(line)}" for line in row.text.split("\n"))
     return told
 
 

@@ -24,7 +24,7 @@ from hanpuri.training.prompting import Prompting
 from hanpuri.training.publishing.origin import Origin
 from hanpuri.training.recipe import CorpusSettings, PretrainRecipe, SftRecipe
 
-NUM_PROMPTS, FEWEST = 12, 8
+NUM_PROMPTS = 12
 READ_ROWS = 400
 """Rows to choose from: the proof does not wait for a large file."""
 MAX_TOKENS = 512

@@ -21,6 +21,7 @@ from typing import Any
 from hanpuri.errors import DataError, ModelError
 from hanpuri.runs import sha256_of, write_json
 from hanpuri.training.loading.models import check_tokenizer, read_config, read_shapes
+from hanpuri.training.loading.rope import reach
 from hanpuri.training.publishing import gguf as llama_cpp
 from hanpuri.training.publishing import hub
 from hanpuri.training.publishing.building import Asked, Proof, Report, build_folder, prepare_questions
@@ -28,6 +29,7 @@ from hanpuri.training.publishing.card import Card, read_license, write_card
 from hanpuri.training.publishing.gguf import Converted
 from hanpuri.training.publishing.origin import Origin, open_origin, weight_files
 from hanpuri.training.publishing.parity import MAX_NEW_TOKENS
+from hanpuri.training.publishing.prompts import MAX_TOKENS
 
 HUB = "hub:"
 PROOF = "parity.json"
@@ -118,8 +120,8 @@ def publish(run: Path, to: str, options: Options | None = None, report: Report =
 def _prepare(origin: Origin, options: Options) -> Asked:
     """Choose what is asked, and see that a whole model has its own tokenizer."""
     config = read_config(origin.base or origin.weights)
-    room = config.get_text_config().max_position_embeddings - MAX_NEW_TOKENS
-    asked = prepare_questions(origin, room, options.prompts)
+    positions = reach(config) or MAX_TOKENS + MAX_NEW_TOKENS
+    asked = prepare_questions(origin, positions - MAX_NEW_TOKENS, options.prompts)
     if not origin.merges:
         check_tokenizer(config, asked.tokenizer)
     return asked

@@ -204,6 +204,20 @@ def test_a_recipe_that_asks_for_another_shape_than_the_adapter_has_is_told(tiny_
     assert caplog.messages == ["adapter.r is 8; the adapter that goes on has 4, which counts"]
 
 
+def test_an_adapter_of_the_layer_that_writes_does_not_go_on(tiny_model, tmp_path):
+    # made elsewhere: TRL computes the loss past it, and would refuse it once all is loaded
+    from peft import LoraConfig, get_peft_model
+
+    settings = LoraConfig(r=2, target_modules=["q_proj", "lm_head"], task_type="CAUSAL_LM")
+    save_adapter(get_peft_model(load(tiny_model("llama")), settings), tmp_path)
+    with pytest.raises(ModelError) as caught:
+        attach(tiny_model("llama"), path=str(tmp_path))
+    assert str(caught.value) == (
+        f"{tmp_path}: found an adapter of the layer that writes tokens, which could not go on learning; "
+        "begin a new adapter, or merge this one first: hanpuri publish"
+    )
+
+
 def test_an_adapter_that_learnt_new_tokens_finds_a_base_without_them(tiny_model, tmp_path):
     folder = tiny_model("llama")
     base = load(folder)

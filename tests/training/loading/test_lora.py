@@ -85,6 +85,17 @@ def test_a_shared_matrix_that_would_not_stay_one_is_refused(tokenizer_of, archit
     assert str(caught.value) == message
 
 
+def test_an_output_layer_of_its_own_can_be_saved_and_not_adapted(tokenizer_of):
+    # TRL reads its weights past the adapter, which would never learn
+    sizes = ScratchSettings(hidden_size=16, num_layers=1, num_heads=2, tie_embeddings=False)
+    with pytest.raises(RecipeError) as caught:
+        make_lora(make_model(sizes, None, tokenizer_of(), 0), AdapterSettings(target_modules=("q_proj", "lm_head")))
+    assert str(caught.value) == (
+        "adapter.target_modules: lm_head writes the tokens, and can only learn as a whole; "
+        "take it out, or save it: adapter.modules_to_save: [lm_head]"
+    )
+
+
 def test_of_a_model_that_sees_only_the_part_that_writes_is_adapted():
     text = {"vocab_size": 60, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "head_dim": 8}
     text |= {"num_attention_heads": 2, "num_key_value_heads": 1}

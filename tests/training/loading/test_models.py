@@ -14,6 +14,7 @@ import torch
 from huggingface_hub import constants
 from transformers import AutoConfig, AutoModelForCausalLM, BertConfig, GPT2Config, T5Config
 
+from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 from hanpuri.errors import ModelError, RecipeError
 from hanpuri.training.loading.models import (
     check_tokenizer,
@@ -319,6 +320,28 @@ def test_the_tokenizer_of_a_model_fits(tiny_model, tokenizer_of):
         check_tokenizer(AutoConfig.from_pretrained(tiny_model(architecture)), tokenizer_of("bytes"))
 
 
+# As Gemma 3 1B has it: its tokenizer names a piece of a picture behind the last embedding.
+@pytest.mark.parametrize(
+    ("sign", "chat", "refused"),
+    [
+        ("<image_soft_token>", None, False),
+        ("<image_soft_token>", "{{ messages[0]['content'] }}", False),
+        # a chat template writes it
+        ("<|turn_end|>", "{{ messages[0]['content'] }}<|turn_end|>", True),
+    ],
+)
+def test_a_sign_that_never_comes_up_needs_no_embedding(tiny_model, tokenizer_folder, sign, chat, refused):
+    config, tokenizer = AutoConfig.from_pretrained(tiny_model("llama")), load_tokenizer(tokenizer_folder("bytes"))
+    tokenizer.fast.add_special_tokens({"additional_special_tokens": [sign]})
+    tokenizer.fast.chat_template = chat
+    tokenizer = Tokenizer("tiny-bytes", tokenizer.fast)
+    if refused:
+        with pytest.raises(ModelError, match="and the model embeddings for"):
+            check_tokenizer(config, tokenizer)
+    else:
+        check_tokenizer(config, tokenizer)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -326,6 +349,7 @@ def test_the_tokenizer_of_a_model_fits(tiny_model, tokenizer_of):
         ({"vocab_size": lambda tokens: tokens + 64}, None),
         ({"eos_token_id": lambda tokens: [7, 2]}, None),
         ({"eos_token_id": lambda tokens: None}, None),
+        # the last token is a word, and no sign that never comes up
         (
             {"vocab_size": lambda tokens: tokens - 1},
             "the tokenizer tiny-bytes has {tokens} tokens, and the model embeddings for {rows}; "

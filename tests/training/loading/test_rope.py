@@ -5,12 +5,14 @@ In: configurations of each architecture. Out: how fast each pair of numbers turn
 """
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from hanpuri.errors import RecipeError
+from hanpuri.training.generation import find_positions
 from hanpuri.training.loading.rope import reach, scale_rope
 from hanpuri.training.recipe import RopeScalingSettings
 
@@ -112,6 +114,7 @@ def test_each_type_turns_as_its_formula_says(settings, expected, attention, posi
     assert scaling == pytest.approx(attention)
     assert config.max_position_embeddings == positions
     assert reach(config) == int(settings["factor"] * settings.get("original_max_position_embeddings", 256))
+    assert find_positions(SimpleNamespace(config=config)) == reach(config)
 
 
 def test_the_dynamic_type_turns_slower_the_longer_a_text_is():

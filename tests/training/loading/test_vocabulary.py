@@ -34,7 +34,7 @@ TEXTS = [
         for j in range(20)
     ),
 ]
-TYPES = ("bpe", "unigram")
+TYPES = ("bpe", "unigram", "character")
 ARCHITECTURES = ("llama", "qwen3", "gemma", "gemma2", "gemma3", "gpt-neox")
 TOKENS = ("호텔", " 바다가", "ㅋㅋㅋ")
 
@@ -78,12 +78,18 @@ def test_a_trained_tokenizer_has_as_many_tokens_as_asked_for_and_three_signs(tra
     assert load_tokenizer(tokenizer.fast.name_or_path).encode(SENTENCES[0]) == tokenizer.encode(SENTENCES[0])
 
 
-@pytest.mark.parametrize("type", TYPES)
+@pytest.mark.parametrize("type", ["bpe", "unigram"])
 def test_no_piece_goes_beyond_a_word_and_the_space_stands_before_it(trained, type):
     tokenizer = trained[type]
     pieces = [tokenizer.decode([id]) for id in range(tokenizer.vocab_size) if id not in tokenizer.special_ids]
     assert [piece for piece in pieces if " " in piece.strip(" ") or piece != piece.rstrip() != ""] == []
     assert any(piece.startswith(" ") and len(piece) > 2 for piece in pieces)
+
+
+def test_a_tokenizer_of_characters_has_one_token_for_each_that_is_common(trained):
+    tokenizer = trained["character"]
+    assert len(tokenizer.encode("오늘은 바다에서")) == len("오늘은 바다에서")
+    assert len(tokenizer.encode("뛣")) == 3  # bytes
 
 
 @pytest.mark.parametrize("type", TYPES)

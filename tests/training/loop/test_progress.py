@@ -41,6 +41,14 @@ def test_the_best_is_looked_for_among_steps_that_have_a_checkpoint():
     assert find_best([], "loss") is None
 
 
+def test_of_equal_answers_the_lower_loss_decides():
+    told = [(0.0, 3.0), (0.0, 2.0), (0.0, 2.0), (0.0, 2.5)]
+    evaluations = [
+        Evaluation(step, 0.0, {"exact_match": score, "loss": loss}) for step, (score, loss) in enumerate(told)
+    ]
+    assert find_best(evaluations, "exact_match").step == 1
+
+
 @given(scores)
 def test_no_score_is_better_than_the_best(values):
     best = find_best(looks(values), "loss").scores["loss"]

@@ -1,3 +1,4 @@
+import json
 import math
 import signal
 import time
@@ -51,7 +52,7 @@ def figures_of(run):
     return [[*line.values()] for line in lines_of(run, "loss", "eval_loss")]
 
 
-def test_a_run_trains_evaluates_saves_and_keeps_its_weights(recipe_of, run_of, material_of):
+def test_a_run_trains_evaluates_saves_and_keeps_its_weights(recipe_of, run_of, material_of, tiny_model):
     recipe = recipe_of()
     run, material, told = run_of(recipe), material_of(rows=12), []
     result = run_loop(recipe, run, material, device="cpu", report=lambda *one: told.append(one))
@@ -62,6 +63,11 @@ def test_a_run_trains_evaluates_saves_and_keeps_its_weights(recipe_of, run_of, m
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= {
         path.name for path in (run.folder / "model").iterdir()
     }
+    # transformers' trainer would leave use_cache: false there, and nobody's forward passes would keep one.
+    configurations = [
+        json.loads((folder / "config.json").read_text()) for folder in (run.folder / "model", tiny_model())
+    ]
+    assert configurations[0] == configurations[1]
     lines = lines_of(run, "loss")
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert set(lines[0]) == {"step", "epoch", "loss", "token_accuracy", "learning_rate", "grad_norm", "tokens"}
@@ -247,7 +253,7 @@ def test_packs_learn_the_same_as_their_rows(recipe_of, run_of, material_of):
     rows, weights = random_rows(6, 3), []
     packs = pack_examples(rows, 30)
     assert 1 < len(packs) < len(rows)
-    lengths = {"alone": (len(rows), {}), "packed": (len(packs), {"train": from_packs(packs), "packed": True})}
+    lengths = {"alone": (len(rows), {}), "packed": (len(packs), {"train": from_packs(packs)})}
     for name, (size, parts) in lengths.items():
         recipe = recipe_of({"steps": 2, "batch_size": size})
         run, material = run_of(recipe, name), material_of(**{"train": from_examples(rows), "validation": None, **parts})

@@ -123,6 +123,19 @@ def test_an_adapter_that_goes_on_keeps_its_template(parts, make_recipe, tmp_path
     )
 
 
+def test_what_was_trained_on_running_text_takes_any_template(parts, make_recipe, tmp_path):
+    from hanpuri.training.loading.adapters import attach_adapter, save_adapter
+    from hanpuri.training.recipe import AdapterSettings
+
+    given = parts()
+    save_adapter(attach_adapter(given.model, AdapterSettings(r=2), 0), tmp_path / "adapter")
+    recipe = make_recipe(given.model.name_or_path, adapter={"path": str(tmp_path / "adapter")})
+    save_prompting(tmp_path / "adapter", choose_template("plain"), recipe.examples, "text")
+    findings = checks.Findings()
+    checks.check_template(recipe, choose_template("alpaca-ko"), findings)
+    assert findings == checks.Findings()
+
+
 @pytest.mark.parametrize(
     ("sections", "steps", "watched", "message"),
     [

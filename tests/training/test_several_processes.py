@@ -1,0 +1,146 @@
+"""Training in two processes: what one process of twice the batch learns, written and said once."""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hanpuri.runs.metrics import read_lines
+
+from ..conftest import SENTENCES
+
+SCRIPT = Path(__file__).with_name("launched_runs.py")
+TRAINING = {"steps": 6, "batch_size": 2, "learning_rate": 1e-2, "warmup": 0}
+WATCH = {"log_every": 1, "evaluate_every": 2}
+ANSWERS = {"rows": 3, "max_new_tokens": 4, "measures": ["char_accuracy"]}
+ROWS = {
+    "kind": "sft",
+    "name": "rows",
+    "data": {"path": "rows.jsonl", "validation": "watched.jsonl"},
+    "examples": {"template": "koalpaca"},
+    "adapter": {"r": 4, "dropout": 0},
+    "training": TRAINING,
+    "watch": {**WATCH, "generation": ANSWERS, "best_by": "char_accuracy", "early_stopping": {"patience": 2}},
+}
+TEXT = {
+    "kind": "pretrain",
+    "name": "text",
+    "model": {"scratch": {"hidden_size": 32, "num_layers": 2, "num_heads": 2, "max_positions": 64}},
+    "tokenizer": {"train": {"vocab_size": 400, "min_frequency": 1}},
+    "data": {"corpora": [{"path": "text.txt"}], "validation": 0.1},
+    "max_length": 32,
+    "training": TRAINING,
+    "watch": WATCH,
+}
+
+
+@pytest.fixture(scope="module")
+def launched(tiny_model, tmp_path_factory):
+    """Launch all of them, once: loading the libraries takes longer than the runs."""
+    desk = tmp_path_factory.mktemp("desk")
+    drawn = random.Random(0)
+    words = " ".join(SENTENCES).split()
+
+    def text(most):
+        return " ".join(drawn.sample(words, drawn.randint(1, most)))
+
+    for name, count in (("rows", 24), ("watched", 7)):
+        rows = [{"instruction": text(8), "input": "", "output": text(6)} for _ in range(count)]
+        lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+        (desk / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (desk / "text.txt").write_text("\n".join(text(20) for _ in range(200)), encoding="utf-8")
+    for recipe in ({**ROWS, "model": {"path": str(tiny_model("llama"))}}, TEXT):
+        (desk / f"{recipe['name']}.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    done = subprocess.run([sys.executable, SCRIPT, desk], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return desk / "runs", json.loads(done.stdout.splitlines()[-1])
+
+
+def figures_of(folder):
+    """Figures by the step, those of a clock left out."""
+    lines = [line for line in read_lines(folder / "metrics.jsonl") if "event" not in line]
+    return [{name: value for name, value in line.items() if name not in ("time", "tokens_per_second")} for line in lines]
+
+
+def events_of(folder):
+    return [(line["event"], line["step"]) for line in read_lines(folder / "metrics.jsonl") if "event" in line]
+
+
+def result_of(folder):
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("kind", ["rows", "text"])
+def test_two_processes_learn_what_one_learns_with_twice_the_batch(launched, kind):
+    # The rows differ in length, so that equal tokens at each step mean the same rows in it.
+    runs, _ = launched
+    two, one = figures_of(runs / kind), figures_of(runs / f"{kind}-by-one")
+    assert [line["step"] for line in two] == [line["step"] for line in one]
+    assert len({line["tokens"] for line in one if "tokens" in line}) == len([line for line in one if "tokens" in line])
+    assert two == [pytest.approx(line, abs=1e-5) for line in one]
+    assert result_of(runs / kind)["tokens"] == result_of(runs / f"{kind}-by-one")["tokens"]
+    assert result_of(runs / kind)["scores"] == pytest.approx(result_of(runs / f"{kind}-by-one")["scores"], abs=1e-5)
+
+
+def test_the_first_process_alone_makes_the_folder_and_speaks(launched):
+    runs, told = launched
+    assert told["rows by two"]["codes"] == [0, 0]
+    assert f"{Path('runs') / 'rows' / 'adapter'} is ready" in " ".join(told["rows by two"]["out"][0].split())
+    assert (told["rows by two"]["out"][1], told["rows by two"]["err"][1]) == ("", "")
+    assert sorted(path.name for path in (runs / "rows").iterdir()) == sorted(
+        path.name for path in (runs / "rows-by-one").iterdir()
+    )
+    assert len(json.loads((runs / "rows" / "environment.json").read_text(encoding="utf-8"))["starts"]) == 1
+    assert [event for event, _ in events_of(runs / "rows")].count("started") == 1
+    logged = (runs / "rows" / "train.log").read_text(encoding="utf-8")
+    assert logged.count("started: 6 steps") == 1
+    assert not list(runs.rglob("*.part"))
+
+
+def test_a_ctrl_c_told_to_one_process_stops_both_after_the_step_and_is_said_once(launched):
+    _, told = launched
+    assert told["interrupted"]["codes"] == [130, 130]
+    assert told["interrupted"]["err"][0].endswith("hanpuri: stopped\n")
+    assert told["interrupted"]["err"][1] == ""
+
+
+def test_processes_that_were_stopped_and_killed_go_on_from_the_last_checkpoint(launched):
+    runs, told = launched
+    assert told["killed"]["codes"] == [-9, -9]
+    assert told["gone on"]["codes"] == [0, 0]
+    resumed = [step for event, step in events_of(runs / "text") if event == "resumed"]
+    assert resumed == [3, 4]  # saved at ctrl-C; killed at step 5, saved at 4
+    assert result_of(runs / "text")["finished"]
+
+
+def test_a_run_of_two_processes_is_not_gone_on_with_by_one(launched):
+    _, told = launched
+    assert told["gone on by one"]["codes"] == [2]
+    assert told["gone on by one"]["err"][0].endswith(
+        "hanpuri: runs/text was begun by 2 processes, and is gone on with by 1 process; launch as many as before, or"
+        " give the run another name\n"
+    )
+
+
+def test_processes_that_find_other_scores_stop_early_together_by_those_of_the_first(launched):
+    runs, told = launched
+    assert told["of two minds"]["codes"] == [0, 0]
+    result = result_of(runs / "minds")
+    assert (result["steps"], result["best_step"]) == (4, 2)
+    assert result["stopped_early"] == "no better char_accuracy in 1 evaluations"
+    assert result["scores"]["char_accuracy"] == 0.8
+
+
+def test_a_fault_that_all_processes_find_is_said_once(launched):
+    runs, told = launched
+    found = "hanpuri: none.jsonl: found no such file"
+    assert (told["no data"]["codes"][0], told["no data"]["err"][1]) == (2, "")
+    assert told["no data"]["err"][0].startswith(found)
+    assert not (runs / "none").exists()
+    assert (told["too fast"]["codes"][0], told["too fast"]["err"][1]) == (2, "")
+    last = told["too fast"]["err"][0].splitlines()[-1]
+    assert last.startswith("hanpuri: step 2: found a gradient of nan at a learning rate of ")
