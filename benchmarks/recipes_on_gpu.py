@@ -7,10 +7,13 @@ no text has. Memory and time do not hang on what weights say; scores do, and are
 
     python benchmarks/recipes_on_gpu.py --work /tmp/models --prepared prepared --corpora corpus/open [--tiny] [--write]
 
-Changed of a recipe are model.path, where the data lie, the number of steps, and how often is looked and how many answers
-are written. Each recipe is a process of its own; they read and render side by side and take the GPU in turns. Besides,
-one run is ended by kill -9 in its middle and goes on, and one is merged and proved (`hanpuri publish`). --tiny shrinks
-the models, for a processor.
+Changed of a recipe are model.path, where the data lie, the number of steps, how often is looked, how many answers are
+written and how long. Each recipe is a process of its own; they read and render side by side and take the GPU in turns.
+Besides, one run is ended by kill -9 in its middle and goes on, and one is merged and proved (`hanpuri publish`). --tiny
+shrinks the models, for a processor.
+
+recipes_on_gpu.json holds what was measured on 2026-11-22: two of the four recipes, for want of time on the GPU, and it
+names what was not. A run's peak is that of its evaluations too: with a model in 4 bits, answers take more than a step.
 """
 
 import argparse
@@ -25,7 +28,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -260,7 +263,8 @@ def largest_difference(options: argparse.Namespace) -> float:
     """Hold the losses after the kill against those of the run that nobody killed."""
     runs = options.work / "runs"
     whole, killed = (
-        {line["step"]: line["loss"] for line in metrics_of(runs / name) if "loss" in line} for name in (KILLED, "killed")
+        {line["step"]: line["loss"] for line in metrics_of(runs / name) if "loss" in line}
+        for name in (KILLED, "killed")
     )
     after = [abs(whole[step] - loss) for step, loss in killed.items() if step > KILLED_FROM and step in whole]
     return max(after, default=math.nan)
@@ -282,7 +286,8 @@ def run_one(name: str, options: argparse.Namespace) -> dict[str, Any]:
     from hanpuri.training.recipe import KINDS, TrainRecipe
     from hanpuri.training.train import train
 
-    settings = read_recipe(RECIPES / f"{case.recipe}.yaml", KINDS, [*case.overrides(options, name), *paths(case, options)])
+    overrides = [*case.overrides(options, name), *paths(case, options)]
+    settings = read_recipe(RECIPES / f"{case.recipe}.yaml", KINDS, overrides)
     assert isinstance(settings, TrainRecipe)
     measures = {one: getattr(metrics, one) for one in ("char_accuracy", "exact_match", "token_f1")}
     own = Turn(options)
@@ -464,7 +469,9 @@ def speed_of(lines: list[dict[str, Any]]) -> tuple[float, float]:
             continue
         if line["step"] > before["step"] >= WARM_STEPS:
             learnt = line["tokens"] - before["tokens"]
-            seconds, steps, tokens = seconds + learnt / line["tokens_per_second"], steps + line["step"] - before["step"], tokens + learnt
+            seconds += learnt / line["tokens_per_second"]
+            steps += line["step"] - before["step"]
+            tokens += learnt
         before = line
     return seconds / max(1, steps), tokens / max(1e-9, seconds)
 
@@ -486,7 +493,7 @@ def seconds_between(first: Any, second: Any) -> float:
 
 
 def whole_of(case: Case, recipe: Any, told: dict[str, Any], step_seconds: float) -> dict[str, Any]:
-    """Say how long the recipe takes on the whole prepared data: by this measure, and by the pre-flight's own formula."""
+    """Say how long the recipe takes on the whole prepared data: steps as measured, evaluations as foretold."""
     if case.shape is None:
         return {}
     from hanpuri.recipe import read_recipe
@@ -530,7 +537,8 @@ def prove(options: argparse.Namespace) -> dict[str, Any]:
     found = publish(run, str(options.work / "published"), Options(force=True), lambda line: print(line, flush=True))
     proof = found.proof.as_dict()
     proof.pop("questions")
-    return {"recipe": f"publish {PUBLISHED}", "seconds": time.monotonic() - began, "proof": json.loads(json.dumps(proof))}
+    seconds = time.monotonic() - began
+    return {"recipe": f"publish {PUBLISHED}", "seconds": seconds, "proof": json.loads(json.dumps(proof))}
 
 
 def line_of(row: dict[str, Any]) -> str:

@@ -26,7 +26,9 @@ class Settings(BaseModel):
 
 def _check_name(name: str) -> str:
     if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ValueError("a folder's name is made of letters, digits, _, - and ., and begins with one of the first three")
+        raise ValueError(
+            "a folder's name is made of letters, digits, _, - and ., and begins with one of the first three"
+        )
     return name
 
 

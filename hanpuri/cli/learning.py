@@ -1,7 +1,7 @@
 """
 `hanpuri train` and `hanpuri export`: find the recipe, hand it to its stage, show how it goes.
 
-In: a recipe of `kind: compact`, our own restorer, or of `kind: pretrain` or `sft`, an LLM, which is told of in `tuning`.
+In: a recipe of `kind: compact`, our own restorer, or of `kind: pretrain` or `sft`, an LLM, which `tuning` trains.
 Out: a run's folder, and where it stands at the end.
 """
 

@@ -11,7 +11,7 @@ SHIPPED = Path(__file__).parent.parent / "recipes"
 
 def find_recipe(recipe: str, *kinds: str) -> Path:
     """
-    Find a recipe by its path, or a shipped one by its name; if there is neither, the nearest is named, or all of the kinds.
+    Find a recipe by its path, or a shipped one by its name; else the nearest is named, or all of the wanted kinds.
 
     Raises:
         RecipeError: if there is neither.

@@ -12,7 +12,6 @@ tokenizer.
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 

@@ -11,6 +11,8 @@ import importlib.util
 import json
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -42,7 +44,8 @@ def train(
         return
     from hanpuri.training.loop.terminal import show_progress
 
-    with show_progress(console) as report_step:  # before the libraries, which take seconds to load
+    # The bar before the libraries, which take seconds to load.
+    with _saying_how_to_go_on(runs / recipe.name), show_progress(console) as report_step:
         from hanpuri.training.preflight.rendering import show
         from hanpuri.training.train import train as train_model
 
@@ -61,6 +64,17 @@ def train(
         print(json.dumps({"folder": str(trained.folder), **trained.result}, ensure_ascii=False))
     else:
         print(_fitted(_told(trained)))
+
+
+@contextmanager
+def _saying_how_to_go_on(folder: Path) -> Iterator[None]:
+    """Say at ctrl-C that nothing is lost, if there is anything."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if folder.exists() and is_first():
+            print("the same command goes on from here", file=sys.stderr)
+        raise
 
 
 def _look_ahead(recipe: "TrainRecipe", runs: Path, *, device: str | None, console: Any, as_json: bool) -> None:

@@ -191,10 +191,10 @@ def smaller_is_better(score: str) -> bool:
     """
     Say of which scores less is better.
 
-    >>> [smaller_is_better(score) for score in ("eval_loss", "bits_per_byte", "char_accuracy", "token_f1")]
-    [True, True, False, False]
+    >>> [smaller_is_better(score) for score in ("eval_loss", "bits_per_byte", "unfinished", "char_accuracy")]
+    [True, True, True, False]
     """
-    return any(word in score for word in ("loss", "bits_per_byte", "perplexity", "error"))
+    return any(word in score for word in ("loss", "bits_per_byte", "perplexity", "error", "unfinished"))
 
 
 def read_json(path: Path) -> dict[str, Any]:

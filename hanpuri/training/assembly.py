@@ -282,7 +282,8 @@ def _answer_scorers(
     if settings is None or not watched:
         return ()
     answered = draw_rows(watched, settings.rows, recipe.seed)
-    return (make_answer_scorer(answered, template, tokenizer, settings, measures),)
+    chosen = {name: measures[name] for name in settings.measures}
+    return (make_answer_scorer(answered, template, tokenizer, settings, chosen),)
 
 
 def _counted(records: Iterable[Record], report: Report) -> Iterator[Record]:

@@ -18,8 +18,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from hanpuri.errors import ModelError
+
 # In which a launcher ends the others, after one process has left.
-SECONDS_TO_BE_ENDED = 10.0
+SECONDS_TO_BE_ENDED = 20.0
 # The first process may encode a corpus for hours while others wait.
 PATIENCE = timedelta(days=7)
 # As transformers gives it to its own: between steps nobody is late by more.
@@ -45,6 +47,9 @@ def joined(device: str) -> Iterator[None]:
 
     Args:
         device: "cpu" (they speak by gloo), or "cuda:1" (by NCCL).
+
+    Raises:
+        ModelError: if the launcher was told to shard by the first version of FSDP.
     """
     if count_processes() == 1:
         yield
@@ -52,6 +57,7 @@ def joined(device: str) -> Iterator[None]:
     import torch
     from accelerate.state import AcceleratorState, PartialState
 
+    _settle_sharding()
     AcceleratorState._reset_state(reset_partial_state=True)  # of an earlier training in this process
     PartialState(cpu=device == "cpu", timeout=STEP_PATIENCE)
     _waiting.append(torch.distributed.new_group(backend="gloo", timeout=PATIENCE))
@@ -62,6 +68,15 @@ def joined(device: str) -> Iterator[None]:
         torch.distributed.destroy_process_group()
     finally:
         _waiting.clear()
+
+
+def _settle_sharding() -> None:
+    """Refuse FSDP's first version, which accelerate takes unless told otherwise; and shard block by block."""
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() not in ("true", "1"):
+        return
+    if (version := os.environ.get("FSDP_VERSION", "1")) != "2":
+        raise ModelError(f"the launcher asks for FSDP version {version}, expected 2", "launch with --fsdp_version 2")
+    os.environ.setdefault("FSDP_AUTO_WRAP_POLICY", "TRANSFORMER_BASED_WRAP")
 
 
 @contextmanager

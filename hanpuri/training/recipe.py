@@ -217,10 +217,7 @@ class OptimizationSettings(Settings):
     accumulation: int = Field(default=1, ge=1, description="Such batches that one step adds up.")
     learning_rate: float = Field(gt=0, description="The peak; 2e-4 for LoRA and 1e-5 for full tuning are usual.")
     schedule: Literal["linear", "cosine", "constant", "constant_with_warmup", "cosine_with_min_lr", "inverse_sqrt"] = (
-        Field(
-            default="cosine",
-            description="How the rate falls after its warm-up; cosine_with_min_lr falls to a tenth, constant has no warm-up.",
-        )
+        Field(default="cosine", description="How the rate falls after its warm-up, which constant does not have.")
     )
     warmup: float = Field(default=0.03, ge=0, description="Share of the steps over which it rises; from 1 on, steps.")
     optimizer: Literal[

@@ -105,7 +105,8 @@ def train(
                 return Trained(folder, find_weights(folder), True, result["steps"], result)
             with _gone_if_refused(folder, is_new=is_new and is_first()):
                 told = report if is_first() else _quiet
-                assembly = assemble(recipe, folder, folder.parent / CACHE, device=device, measures=measures, report=told)
+                cache = folder.parent / CACHE
+                assembly = assemble(recipe, folder, cache, device=device, measures=measures, report=told)
                 checked = _check(recipe, assembly, folder, device)
             if is_first():
                 write_json(folder / "preflight.json", checked.as_dict())

@@ -379,7 +379,8 @@ REFUSED = [
     ),
     (
         ["my.yaml", "--set", "examples.max_length=50", "--set", "data.rows=3"],
-        "faq.jsonl:24: found 51 tokens, expected at most 50; raise examples.max_length, or say too_long: drop or truncate",
+        "faq.jsonl:24: found 51 tokens, expected at most 50"
+        "; raise examples.max_length, or say too_long: drop or truncate",
     ),
     (
         ["small.yaml", "--set", "data.corpora.0.path=corpus.tx"],
@@ -440,9 +441,7 @@ def test_bf16_on_a_gpu_without_it_is_refused(call, desk, nothing_long, monkeypat
 
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
-def test_a_disk_too_small_for_the_checkpoints_is_said_before_the_long_part(
-    call, desk, nothing_long, monkeypatch, dry
-):
+def test_a_disk_too_small_for_the_checkpoints_is_said_before_the_long_part(call, desk, nothing_long, monkeypatch, dry):
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Disk(0, 0, 20_000))
     done = call("train", "my.yaml", *dry)
     assert (done.code, done.out, runs_of(desk)) == (2, "", [])
@@ -468,15 +467,14 @@ LATER = [
     ),
     (
         ["examples.max_length=512", "data.path=long.jsonl"],
-        "the longest row has {longest} tokens, and the model 128 positions; lower max_length, or set model.rope_scaling",
+        "the longest row has {longest} tokens, and the model 128 positions"
+        "; lower max_length, or set model.rope_scaling",
     ),
 ]
 
 
 @pytest.mark.parametrize(("overrides", "error"), LATER)
-def test_a_run_that_the_pre_flight_refuses_leaves_nothing_and_its_mended_recipe_is_taken(
-    call, desk, overrides, error
-):
+def test_a_run_that_the_pre_flight_refuses_leaves_nothing_and_its_mended_recipe_is_taken(call, desk, overrides, error):
     sets = [part for override in overrides for part in ("--set", override)]
     done = call("train", "my.yaml", *sets)
     longest = done.err.partition("row has ")[2].partition(" ")[0]
@@ -574,7 +572,8 @@ def test_a_run_is_stopped_by_ctrl_c_and_by_the_clock_and_the_same_command_goes_o
     with monkeypatch.context() as patched:
         patched.setattr(Watch, "tick", interrupt)
         stopped = call("train", "my.yaml")
-    assert (stopped.code, stopped.out, stopped.err.splitlines()[-1]) == (130, "", "hanpuri: stopped")
+    assert (stopped.code, stopped.out) == (130, "")
+    assert stopped.err.splitlines()[-2:] == ["the same command goes on from here", "hanpuri: stopped"]
     assert call("train", "my.yaml", "--stop-after", "0", "--json").out.startswith('{"folder": "runs/faq"')
     done = call("train", "my.yaml")
     assert (done.code, done.out.splitlines()[-1]) == (0, "runs/faq/adapter is ready: hanpuri chat runs/faq")
@@ -649,9 +648,11 @@ def test_the_whole_road_works_without_a_network_dials_nobody_and_says_nothing_bu
     (desk / "road.py").write_text(OFFLINE, "utf-8")
     told = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_", "CI"))}
     told |= {"PYTHONPATH": str(Path(__file__).parents[2]), "HF_HOME": str(desk / "hf")}
-    subprocess.run([sys.executable, "road.py", json.dumps(ROAD)], cwd=desk, env=told, check=True, timeout=120)
+    subprocess.run([sys.executable, "road.py", json.dumps(ROAD)], cwd=desk, env=told, check=True, timeout=400)
     ends = [json.loads(line) for line in (desk / "told.jsonl").read_text("utf-8").splitlines()]
-    out, err = ([(desk / f"{number}.{name}").read_text("utf-8") for number in range(len(ROAD))] for name in ("out", "err"))
+    out, err = (
+        [(desk / f"{number}.{name}").read_text("utf-8") for number in range(len(ROAD))] for name in ("out", "err")
+    )
     assert ends == [{"code": 0, "dialled": []}] * len(ROAD), "".join(err)
     # A result is all that a pipe gets.
     assert out[0].splitlines()[-1] == "runs/faq/adapter is ready: hanpuri chat runs/faq"

@@ -18,6 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
+from accelerate.state import PartialState
+from accelerate.utils import DistributedType
 
 from hanpuri.cli import main
 from hanpuri.training.generation import AnswerScorer
@@ -94,8 +96,27 @@ def interrupt_the_second():
         os.kill(os.getpid(), signal.SIGINT)
 
 
+def shard():
+    """
+    Have the model sharded, as `accelerate launch --use_fsdp --fsdp_version 2` does.
+
+    accelerate offers that on GPUs alone: processes of a CPU are called such, and all else is as it is.
+    """
+    os.environ |= {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}
+    begin = PartialState.__init__
+
+    def call_it_gpus(self, *places, **names):
+        begin(self, *places, **names)
+        if self.distributed_type == DistributedType.MULTI_CPU:
+            self.distributed_type = DistributedType.MULTI_GPU
+
+    PartialState.__init__ = call_it_gpus
+
+
 def differ_in_scores():
-    """Have the first process find the answers worse and worse, and the second better and better."""
+    """Have a sharded model's first process find the answers worse and worse, and the second better and better."""
+    shard()
+    os.environ["FSDP_STATE_DICT_TYPE"] = "FULL_STATE_DICT"
     scores = iter((0.9, 0.8, 0.7, 0.6) if is_first() else (0.1, 0.2, 0.3, 0.4))
     AnswerScorer.__call__ = lambda self, model: {"char_accuracy": next(scores)}
 
@@ -109,7 +130,7 @@ if __name__ == "__main__":
         import hanpuri.training.train  # noqa: F401
     gc.freeze()
     one = ("--set", "training.batch_size=4", "--set")
-    early = ("--set", "name=minds", "--set", "watch.early_stopping.patience=1")
+    early = ("--set", "adapter=null", "--set", "watch.early_stopping.patience=1")
     told = {
         "rows by two": launch(2, "rows.yaml"),
         "rows by one": launch(1, "rows.yaml", *one, "name=rows-by-one"),
@@ -118,7 +139,8 @@ if __name__ == "__main__":
         "killed": launch(2, "text.yaml", before=at_step(5, kill)),
         "gone on by one": launch(1, "text.yaml"),
         "gone on": launch(2, "text.yaml"),
-        "of two minds": launch(2, "rows.yaml", *early, before=differ_in_scores),
+        "sharded": launch(2, "text.yaml", "--set", "name=sharded", before=shard),
+        "of two minds": launch(2, "rows.yaml", "--set", "name=minds", *early, before=differ_in_scores),
         "no data": launch(2, "rows.yaml", "--set", "name=none", "--set", "data.path=none.jsonl"),
         "too fast": launch(2, "rows.yaml", "--set", "name=fast", "--set", "training.learning_rate=1e20"),
     }

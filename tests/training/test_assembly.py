@@ -50,6 +50,7 @@ def test_an_adapter_goes_on_with_the_tokenizer_that_it_was_trained_with(extended
         "training": TRAINING,
         "examples": {"max_length": 128},
         "packing": True,
+        "watch": {"generation": {"rows": 2, "max_new_tokens": 4, "measures": ["token_f1"]}},
     }
     shown = []
     recipe = SftRecipe.model_validate(fields)
@@ -57,5 +58,7 @@ def test_an_adapter_goes_on_with_the_tokenizer_that_it_was_trained_with(extended
     own, before = load_tokenizer(trained.weights), load_tokenizer(extended.weights)
     assert own.fast.get_vocab() == before.fast.get_vocab()
     assert len(own.fast.get_vocab()) == len(load_tokenizer(tiny_model("llama")).fast.get_vocab()) + 1
+    # Scored by what the recipe names, and by nothing else that the caller could measure.
+    assert set(trained.result["scores"]) == {"loss", "token_accuracy", "token_f1", "unfinished"}
     # Rows are counted, and not the packs that they are laid into.
     assert shown[0].figures.rows < trained.result["train_rows"] <= len(rows)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from safetensors.torch import load_file
+from torch.testing import assert_close
 
 from hanpuri.runs.metrics import read_lines
 
@@ -55,7 +57,7 @@ def launched(tiny_model, tmp_path_factory):
     (desk / "text.txt").write_text("\n".join(text(20) for _ in range(200)), encoding="utf-8")
     for recipe in ({**ROWS, "model": {"path": str(tiny_model("llama"))}}, TEXT):
         (desk / f"{recipe['name']}.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
-    done = subprocess.run([sys.executable, SCRIPT, desk], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, SCRIPT, desk], capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     return desk / "runs", json.loads(done.stdout.splitlines()[-1])
 
@@ -63,7 +65,9 @@ def launched(tiny_model, tmp_path_factory):
 def figures_of(folder):
     """Figures by the step, those of a clock left out."""
     lines = [line for line in read_lines(folder / "metrics.jsonl") if "event" not in line]
-    return [{name: value for name, value in line.items() if name not in ("time", "tokens_per_second")} for line in lines]
+    return [
+        {name: value for name, value in line.items() if name not in ("time", "tokens_per_second")} for line in lines
+    ]
 
 
 def events_of(folder):
@@ -74,16 +78,28 @@ def result_of(folder):
     return json.loads((folder / "result.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("kind", ["rows", "text"])
-def test_two_processes_learn_what_one_learns_with_twice_the_batch(launched, kind):
-    # The rows differ in length, so that equal tokens at each step mean the same rows in it.
+@pytest.mark.parametrize(
+    ("two", "one"),
+    [
+        ("rows", "rows-by-one"),  # an adapter; its rows differ in length: equal tokens at each step are equal rows
+        ("text", "text-by-one"),  # a new model, whose run was stopped and killed on the way
+        ("sharded", "text-by-one"),  # each process holds half of the weights
+    ],
+)
+def test_two_processes_learn_what_one_learns_with_twice_the_batch(launched, two, one):
     runs, _ = launched
-    two, one = figures_of(runs / kind), figures_of(runs / f"{kind}-by-one")
-    assert [line["step"] for line in two] == [line["step"] for line in one]
-    assert len({line["tokens"] for line in one if "tokens" in line}) == len([line for line in one if "tokens" in line])
-    assert two == [pytest.approx(line, abs=1e-5) for line in one]
-    assert result_of(runs / kind)["tokens"] == result_of(runs / f"{kind}-by-one")["tokens"]
-    assert result_of(runs / kind)["scores"] == pytest.approx(result_of(runs / f"{kind}-by-one")["scores"], abs=1e-5)
+    assert figures_of(runs / two) == [pytest.approx(line, abs=1e-5) for line in figures_of(runs / one)]
+    together, alone = result_of(runs / two), result_of(runs / one)
+    assert together["tokens"] == alone["tokens"]
+    assert together["scores"] == pytest.approx(alone["scores"], abs=1e-5)
+    assert together["parameters"] == alone["parameters"]
+
+
+def test_sharded_processes_save_shards_to_go_on_from_and_a_whole_model_in_the_end(launched):
+    runs, _ = launched
+    assert (runs / "sharded" / "checkpoints" / "checkpoint-6" / "pytorch_model_fsdp_0").is_dir()
+    together, alone = (load_file(runs / name / "model" / "model.safetensors") for name in ("sharded", "text-by-one"))
+    assert_close(together, alone, atol=1e-3, rtol=0)
 
 
 def test_the_first_process_alone_makes_the_folder_and_speaks(launched):
@@ -126,13 +142,16 @@ def test_a_run_of_two_processes_is_not_gone_on_with_by_one(launched):
     )
 
 
-def test_processes_that_find_other_scores_stop_early_together_by_those_of_the_first(launched):
+def test_sharded_processes_that_find_other_scores_stop_together_and_keep_the_best_by_those_of_the_first(launched):
     runs, told = launched
     assert told["of two minds"]["codes"] == [0, 0]
     result = result_of(runs / "minds")
     assert (result["steps"], result["best_step"]) == (4, 2)
     assert result["stopped_early"] == "no better char_accuracy in 1 evaluations"
     assert result["scores"]["char_accuracy"] == 0.8
+    best = runs / "minds" / "checkpoints" / "checkpoint-2"
+    assert (best / "pytorch_model_fsdp.bin").is_file()
+    assert_close(load_file(runs / "minds" / "model" / "model.safetensors"), load_file(best / "model.safetensors"))
 
 
 def test_a_fault_that_all_processes_find_is_said_once(launched):

@@ -86,7 +86,9 @@ class _Bar:
             short = line if width >= WIDE else {name: line[name] for name in line if name != "token_accuracy"}
             self.progress.update(self.task, told=escape(_figures(short)))
         elif "eval_loss" in line:
-            self.progress.console.print(wrapped(f"step {step:,}: {_figures(line)}", width), markup=False, highlight=False)
+            self.progress.console.print(
+                wrapped(f"step {step:,}: {_figures(line)}", width), markup=False, highlight=False
+            )
 
 
 def _print_line(console: Console, step: int, steps: int, line: Mapping[str, Any]) -> None:

@@ -73,11 +73,23 @@ class Memory:
     """What CUDA takes for itself, and what lies unused between pieces in use."""
     available: int | None = None
     """What this device has; None if that is not known."""
+    answers: int = 0
+    """What answers take that are written at an evaluation, in the place of the step."""
+
+    @property
+    def learning(self) -> int:
+        """All that a step needs."""
+        return self.weights + self.adapter + self.optimizer + self.step + self.spare
+
+    @property
+    def answering(self) -> int:
+        """All that writing answers needs."""
+        return self.learning - self.step + self.answers
 
     @property
     def total(self) -> int:
         """All of it at the worst moment."""
-        return self.weights + self.adapter + self.optimizer + self.step + self.spare
+        return max(self.learning, self.answering)
 
     @property
     def fits(self) -> bool:
@@ -109,6 +121,7 @@ def estimate_memory(
         devices: over what it is spread; as launched, if not given.
         available: what the device has.
     """
+    from hanpuri.training.preflight.answers import answer_bytes
     from hanpuri.training.preflight.rehearsal import rehearse
 
     devices = devices or Devices.launched()
@@ -138,7 +151,8 @@ def estimate_memory(
     elif devices.count > 1:
         step += gradients  # DDP sends gradients in buckets of its own
     spare = int(FRAGMENTS * step) + (CONTEXT if on_gpu else 0)
-    return Memory(whole, adapter, states, paged, rehearsal.activations, gradients, step, spare, available)
+    answers = answer_bytes(recipe, config, batch, device)
+    return Memory(whole, adapter, states, paged, rehearsal.activations, gradients, step, spare, available, answers)
 
 
 def sketch_model(recipe: TrainRecipe, config: Any, device: str) -> Any:

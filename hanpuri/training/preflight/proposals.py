@@ -72,7 +72,7 @@ def propose(
     available = memory.available or 0
     found: list[Proposal] = []
     least = memory.total
-    for changes, cost in _ladder(recipe, batch, device, lengths):
+    for changes, cost in _ladder(recipe, batch, device, lengths, answers_fit=memory.answering <= available):
         changed = apply_changes(recipe, changes)
         total = reckon_total(changed, config, _reshaped(batch, changes), device=device, devices=devices)
         if total <= available and total < WORTH * memory.total:
@@ -115,10 +115,13 @@ def reckon_total(recipe: TrainRecipe, config: Any, batch: Any, *, device: str, d
     if len(kinds) <= more:
         return estimate_memory(recipe, config, batch, device=device, devices=devices).total
     first, second = (
-        estimate_memory(recipe, _shallow(config, depth), batch, device=device, devices=devices).total
-        for depth in (few, more)
+        estimate_memory(recipe, _shallow(config, depth), batch, device=device, devices=devices) for depth in (few, more)
     )
-    return first + (second - first) * (len(kinds) - few) // (more - few)
+
+    def deep(one: int, two: int) -> int:
+        return one + (two - one) * (len(kinds) - few) // (more - few)
+
+    return max(deep(first.learning, second.learning), deep(first.answering, second.answering))
 
 
 def _shallow(config: Any, depth: int) -> Any:
@@ -131,12 +134,18 @@ def _shallow(config: Any, depth: int) -> Any:
     return shallow
 
 
-def _ladder(recipe: TrainRecipe, batch: Any, device: str, lengths: Any) -> Iterator[tuple[Changes, str]]:
+def _ladder(
+    recipe: TrainRecipe, batch: Any, device: str, lengths: Any, *, answers_fit: bool
+) -> Iterator[tuple[Changes, str]]:
     """Give changes in the order of the harm that they do."""
     training, on_gpu = recipe.training, device.startswith("cuda")
     kept: dict[str, Any] = {}
+    if recipe.watch.generation and not answers_fit:
+        for size in _halves(recipe.watch.generation.batch_size):
+            kept = {"watch.generation.batch_size": size}
+            yield kept, "the same answers, fewer at once"
     if recipe.model.attention == "eager":
-        kept = {"model.attention": "sdpa"}
+        kept |= {"model.attention": "sdpa"}
         yield kept, "the same result, faster"
     if not training.gradient_checkpointing:
         yield {**kept, **CHECKPOINTING}, "a third slower, the same result"
@@ -161,6 +170,12 @@ def _ladder(recipe: TrainRecipe, batch: Any, device: str, lengths: Any) -> Itera
     if shorter := _shorter(recipe, batch, lengths):
         changes, cost = shorter
         yield {**kept, **changes}, cost
+
+
+def _halves(size: int) -> Iterator[int]:
+    while size > 1:
+        size //= 2
+        yield size
 
 
 def _smaller_batches(recipe: TrainRecipe) -> Iterator[dict[str, Any]]:

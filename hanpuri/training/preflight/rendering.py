@@ -78,6 +78,8 @@ def _memory(checked: "Preflight") -> list[str]:
         f"activations {tell_bytes(memory.activations)}, gradients {tell_bytes(memory.gradients)}, and passing things"
     )
     parts += [("one step", memory.step, inner), ("spare", memory.spare, "the device's own, and gaps between pieces")]
+    if memory.answers > memory.step:
+        parts.append(("answers", memory.answers, "at an evaluation, in the place of the step"))
     told = [f"{name:<18}{tell_bytes(size):>12}  {note}".rstrip() for name, size, note in parts if size]
     has = f"of {tell_bytes(memory.available)}" if memory.available is not None else ""
     told.append(f"{'memory, about':<18}{tell_bytes(memory.total):>12}  {has}".rstrip())
