@@ -344,8 +344,8 @@ class Turn:
     """The turn at the GPU: taken once, kept to the end of the process."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self.place, self.held, self.waited = options.work / "gpu.lock", None, 0.0
-        self.held: IO[str] | None
+        self.place, self.waited = options.work / "gpu.lock", 0.0
+        self.held: IO[str] | None = None
 
     def take(self) -> None:
         """Wait for it, unless it is held already."""

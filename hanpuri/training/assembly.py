@@ -282,7 +282,7 @@ def _answer_scorers(
     if settings is None or not watched:
         return ()
     answered = draw_rows(watched, settings.rows, recipe.seed)
-    chosen = {name: measures[name] for name in settings.measures}
+    chosen = {str(name): measures[name] for name in settings.measures}
     return (make_answer_scorer(answered, template, tokenizer, settings, chosen),)
 
 

@@ -327,7 +327,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             save_adapter(model, folder)
         else:
             how = {"save_embedding_layers": False} if self.is_adapter else {"save_original_format": not self.saving}
-            model.save_pretrained(folder, state_dict=state_dict, **how)
+            # Gathered from shards, a matrix that reads and writes tokens is there twice, under both its names.
+            once = state_dict and {k: v for k, v in state_dict.items() if k not in model.all_tied_weights_keys}
+            model.save_pretrained(folder, state_dict=once, **how)
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         """Refuse weights that are not the model's: theirs warns and trains on with what was there by chance."""

@@ -93,8 +93,9 @@ def _memory(checked: "Preflight") -> list[str]:
 def _ahead(checked: "Preflight") -> list[str]:
     ahead = checked.ahead
     told = [
-        f"{ahead.steps:,} steps of about {ahead.tokens_a_step:,} tokens, {ahead.epochs:g} epochs,"
-        f" {ahead.tokens:,} tokens; {ahead.evaluations:,} evaluations",
+        f"{ahead.steps:,} {_some('step', ahead.steps)} of about {ahead.tokens_a_step:,} tokens,"
+        f" {ahead.epochs:g} {_some('epoch', ahead.epochs)},"
+        f" {ahead.tokens:,} tokens; {ahead.evaluations:,} {_some('evaluation', ahead.evaluations)}",
         f"checkpoints of {tell_bytes(ahead.checkpoint_bytes)}, {tell_bytes(ahead.disk_bytes)} on the disk at most,"
         f" {tell_bytes(ahead.free_bytes)} free",
     ]
@@ -102,3 +103,7 @@ def _ahead(checked: "Preflight") -> list[str]:
         least, most = (str(timedelta(seconds=round(one))) for one in ahead.seconds)
         told.append(f"time: {least} to {most} ({checked.probe.batch_seconds:.2f} s for the largest batch)")
     return told
+
+
+def _some(thing: str, number: float) -> str:
+    return thing if number == 1 else f"{thing}s"

@@ -209,8 +209,9 @@ def test_a_finished_preparation_is_left_as_it_is(tmp_path):
 def test_a_folder_of_another_recipe_or_of_other_data_is_refused(tmp_path):
     path = write_lines(tmp_path / "a.txt", sentences(50))
     prepare(recipe_of(path), tmp_path / "made", processes=1)
+    mend = "give the run another name, or remove that folder"
     assert told(recipe_of(path, seed=1), tmp_path / "made") == (
-        f"{tmp_path / 'made'} holds a run of another recipe: seed 0 → 1; give the run another name, or remove that folder"
+        f"{tmp_path / 'made'} holds a run of another recipe: seed 0 → 1; {mend}"
     )
     write_lines(path, sentences(51))
     assert told(recipe_of(path), tmp_path / "made") == (

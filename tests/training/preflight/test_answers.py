@@ -32,7 +32,9 @@ def test_where_none_are_written_they_take_nothing(tiny_model, make_recipe):
 
 
 def test_answers_that_do_not_fit_are_written_fewer_at_once(tiny_model, make_recipe):
-    recipe = make_recipe(tiny_model("llama"), watch={"generation": {**ANSWERS, "batch_size": 64}})
+    recipe = make_recipe(
+        tiny_model("llama"), watch={"generation": {**ANSWERS, "batch_size": 64, "max_new_tokens": 500}}
+    )
     config = load_model(recipe.model, learns_whole=True, device="cpu").config
     memory = estimate_memory(recipe, config, BATCH, device="cpu")
     assert memory.total == memory.answering > memory.learning

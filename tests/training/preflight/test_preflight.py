@@ -42,7 +42,7 @@ def test_what_is_found_is_shown_and_kept(parts, make_recipe):
     assert "  ### 질문: 고마워요\n  \n  ### 답변:⟦ 천만에요.</s>⟧\n" in text
     assert "\nleft out or cut: over max_length 2, truncated 1\n" in text
     assert "\n189,248 parameters, 189,248 learn (100.00%)\n" in text
-    assert "\n10 steps of about 109 tokens, 3.333 epochs, 1,096 tokens; 1 evaluations\n" in text
+    assert "\n10 steps of about 109 tokens, 3.333 epochs, 1,096 tokens; 1 evaluation\n" in text
     assert "\nwarning: watch.evaluate_every 200 is over the 10 steps: one evaluation, at the end\n" in text
     assert checked.ahead.seconds is not None
     assert 0 < checked.ahead.seconds[0] <= checked.ahead.seconds[1]
