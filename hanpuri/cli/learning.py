@@ -18,6 +18,7 @@ from hanpuri.cli.recipes import find_recipe
 from hanpuri.compact.settings import CompactRecipe
 from hanpuri.errors import ModelError, RecipeError
 from hanpuri.recipe import Settings, read_recipe
+from hanpuri.training.processes import count_processes
 from hanpuri.training.recipe import KINDS as LLM_KINDS
 
 TRAIN_EXAMPLES = """
@@ -66,6 +67,8 @@ def train(
 def _train_restorer(
     settings: CompactRecipe, runs: Path, *, stop_after: float, device: str | None, as_json: bool
 ) -> None:
+    if count_processes() > 1:
+        raise RecipeError("our own restorer trains in one process", "leave the launcher out")
     _need_torch()
     from hanpuri.compact.training import train as train_compact
     from hanpuri.evaluation.metrics import char_accuracy

@@ -11,7 +11,9 @@ import yaml
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
+from hanpuri.errors import ModelError
 from hanpuri.runs.metrics import read_lines
+from hanpuri.training.processes import joined
 
 from ..conftest import SENTENCES
 
@@ -163,3 +165,11 @@ def test_a_fault_that_all_processes_find_is_said_once(launched):
     assert (told["too fast"]["codes"][0], told["too fast"]["err"][1]) == (2, "")
     last = told["too fast"]["err"][0].splitlines()[-1]
     assert last.startswith("hanpuri: step 2: found a gradient of nan at a learning rate of ")
+
+
+def test_the_first_version_of_fsdp_is_refused(monkeypatch):
+    for name, value in {"WORLD_SIZE": "2", "ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "1"}.items():
+        monkeypatch.setenv(name, value)
+    told = "the launcher asks for FSDP version 1, expected 2; launch with --fsdp_version 2"
+    with pytest.raises(ModelError, match=f"^{told}$"), joined("cpu"):
+        pass

@@ -12,7 +12,6 @@ accumulation, several processes) are TRL's and transformers'; what is written an
 Needs trl, so it is imported only when a run starts.
 """
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from hanpuri.training.feeding.datasets import Collator, count_tokens
 from hanpuri.training.loading.adapters import save_adapter
 from hanpuri.training.loop import checkpoints
 from hanpuri.training.loop.material import Material
-from hanpuri.training.loop.progress import Evaluation, Progress, find_best, find_rise, without_gain
+from hanpuri.training.loop.progress import Evaluation, Progress, find_best, find_rise, peak_memory, without_gain
 from hanpuri.training.loop.rhythm import Rhythm
 from hanpuri.training.loop.stopping import Stopping
 from hanpuri.training.loop.watching import Watch
@@ -126,7 +125,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
 
     def _note_memory(self) -> None:
         """Keep the memory of the process that has taken the most."""
-        here = torch.tensor([_peak_memory(self.args.device.type)], device=self.args.device)
+        here = torch.tensor([peak_memory(self.args.device.type)], device=self.args.device)
         most = int(self.accelerator.gather(here).max())
         self.progress.peak_memory_bytes = max(self.progress.peak_memory_bytes, most)
 
@@ -341,15 +340,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
                 f"the checkpoint does not fit the model: {len(wrong)} weights are missing or unknown, {wrong[0]} first"
             )
             raise ModelError(found, "remove the run's folder to begin anew, or give the run another name")
-
-
-def _peak_memory(device_type: str) -> int:
-    if device_type == "cuda":
-        return torch.cuda.max_memory_allocated()
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _one_line(error: BaseException) -> str:

@@ -10,6 +10,7 @@ one that never stopped:
 
 import json
 import math
+import sys
 from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -134,3 +135,15 @@ def find_rise(evaluations: Sequence[Evaluation]) -> tuple[Evaluation, int] | Non
         start -= 1
     rises = len(losses) - 1 - start
     return (evaluations[start], rises) if rises >= RISES else None
+
+
+def peak_memory(device_type: str) -> int:
+    """Give the most bytes that this process has taken so far: on its GPU if it has one, else in all."""
+    if device_type == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated()
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

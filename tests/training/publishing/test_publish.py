@@ -187,7 +187,7 @@ def lose_data(run):
             "{tmp}/base: found another model than the one that faq-lora was trained on, by its fingerprint;"
             " put the model back that the adapter was trained on",
         ),
-        (lose_base, "{tmp}/runs/gone: found no such folder; check the path"),
+        (lose_base, "{tmp}/runs/gone: found no such folder; train it first: hanpuri train gone"),
         (lose_data, "{tmp}/faq.jsonl: found no such file; "),
     ],
 )
