@@ -7,6 +7,7 @@ examples on every machine, so that no test fails by chance.
 
 import io
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 
 settings.register_profile("hanpuri", derandomize=True, deadline=None)
 settings.load_profile("hanpuri")
+
+# A shell starts what runs in the background deaf to ctrl-C, and every process below would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SENTENCES = (Path(__file__).parent / "cases" / "sentences.txt").read_text(encoding="utf-8").splitlines()
 KINDS = ("bytes", "unigram", "legacy", "characters")

@@ -34,7 +34,7 @@ from hanpuri.runs import Run, write_json
 from hanpuri.runs.folder import is_running
 from hanpuri.training.assembly import Assembly, Measures, Report, assemble, find_inputs
 from hanpuri.training.loading.adapters import Parameters
-from hanpuri.training.loading.hardware import check_hardware
+from hanpuri.training.loading.hardware import check_hardware, resolve_weights
 from hanpuri.training.loop.material import Material
 from hanpuri.training.loop.trainer import LoopResult, run_loop
 from hanpuri.training.loop.watching import Report as StepReport
@@ -272,6 +272,7 @@ def describe(
         "tokens": done.tokens,
         "peak_memory_bytes": done.peak_memory_bytes,
         "device": device_name(device),
+        "weights": resolve_weights(recipe.model, device, learns_whole=recipe.adapter is None),
         "model": recipe.model.path or str(recipe.model.scratch and recipe.model.scratch.architecture),
         "method": method_of(recipe),
         "parameters": parameters.all,

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from hanpuri.errors import ModelError
 from hanpuri.recipe import read_recipe
@@ -71,6 +71,8 @@ class Origin:
         settings = self.recipe.model
         if settings.quantization:
             return "bf16"
+        if (held := self.result.get("weights")) in get_args(Precision):
+            return cast(Precision, held)
         for setting in (settings.weights, settings.precision):
             if setting != "auto":
                 return setting
