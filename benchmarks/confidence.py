@@ -14,7 +14,7 @@ import numpy as np
 from hanpuri.cli.views import UNSURE
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.runtime import Restorer
-from hanpuri.evaluation.evaluate import read_pairs
+from hanpuri.evaluation.rows import read_rows
 from hanpuri.hangul import code_points, syllable_mask
 
 SETS = ("reviews_gold", "prose_gold")
@@ -26,7 +26,7 @@ def main() -> None:
     print(f"{'model':<7} {'set':>13} {'below ' + str(UNSURE):>10} {'of the wrong':>13} {'calibration error':>18}")
     for files in ModelFiles.shipped():
         for name in SETS:
-            pairs = read_pairs(Path("eval") / f"{name}_dev.jsonl")
+            pairs = [(row.asked, row.reference or "") for row in read_rows(Path("eval") / f"{name}_dev.jsonl").rows]
             sure, right = [], []
             for one, (_, clean) in zip(Restorer(files.name).restore([p[0] for p in pairs]), pairs, strict=True):
                 syllables = syllable_mask(code_points(clean))

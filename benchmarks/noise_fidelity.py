@@ -11,7 +11,7 @@ the rules fails to list. The bar is 0.025 for each place.
 import sys
 from pathlib import Path
 
-from hanpuri.evaluation.evaluate import read_pairs
+from hanpuri.evaluation.rows import read_rows
 from hanpuri.noise.channel import feasible_originals, fit_channel
 from hanpuri.noise.obfuscate import obfuscate
 
@@ -21,7 +21,7 @@ BAR = 0.025
 
 def main(path: Path) -> None:
     """Print the table."""
-    pairs = read_pairs(path)
+    pairs = [(row.asked, row.reference or "") for row in read_rows(path).rows]
     truth = fit_channel(pairs)
     ours = fit_channel((obfuscate(clean, seed=seed).noisy, clean) for _, clean in pairs for seed in SEEDS)
     halves = fit_channel(pairs[::2]).total_variation(fit_channel(pairs[1::2]))

@@ -21,6 +21,7 @@ from hanpuri.compact.model_files import NEEDED, ModelFiles
 from hanpuri.compact.settings import CompactRecipe
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.data.recipe import PrepareRecipe
+from hanpuri.evaluation.verdict.recipe import VerdictRecipe
 from hanpuri.noise.rules import RULES
 from hanpuri.recipe import read_recipe
 from hanpuri.runs import sha256_of
@@ -216,7 +217,7 @@ def _default(field: Any) -> str:
     value = list(field.default) if isinstance(field.default, tuple) else field.default
     if isinstance(value, BaseModel) or (isinstance(value, list) and any(isinstance(one, BaseModel) for one in value)):
         return ""  # the keys below say it
-    return "" if value is None or value == [] else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    return "" if value in (None, "", []) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 Table = Callable[[], str]
@@ -243,6 +244,7 @@ def all_tables() -> dict[Path, dict[str, Table]]:
             "sft": lambda: keys(SftRecipe, without=("model.scratch.", "examples.tokenizers.")),
             "pretrain": lambda: keys(PretrainRecipe, without=("watch.generation.", "watch.evaluation_rows.")),
         },
+        REPOSITORY / "docs" / "verdict.md": {"keys": lambda: keys(VerdictRecipe, without=("candidates[].engine.",))},
         REPOSITORY / "docs" / "data.md": {"preparations": preparations, "keys": lambda: keys(PrepareRecipe)},
     }
     for files in models():

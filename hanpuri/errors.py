@@ -12,7 +12,8 @@ The tree:
     └── HanpuriError        a fault in what was given: one line on the command line (exit 2), a 4xx on the server
         ├── DataError       a file, an encoding, a row, a field
         ├── RecipeError     a recipe file: its keys and values
-        └── ModelError      a checkpoint, a tokenizer, an adapter
+        ├── ModelError      a checkpoint, a tokenizer, an adapter
+        └── EngineError     a library that is not installed, a server that does not answer
 """
 
 
@@ -48,3 +49,7 @@ class RecipeError(HanpuriError):
 
 class ModelError(HanpuriError):
     """A fault in a model: a missing checkpoint, a tokenizer that does not fit, an unknown architecture."""
+
+
+class EngineError(HanpuriError):
+    """A fault in what answers: its library is not installed, its server is down or refuses, a setting that it lacks."""

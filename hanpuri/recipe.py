@@ -6,11 +6,12 @@ In:  `kind: compact`, `name: base`, … in a file.   Out: the settings class tha
 Nothing here knows a stage: a stage hands in its settings class, whose fields carry a sentence each.
 """
 
+import copy
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
@@ -22,6 +23,9 @@ class Settings(BaseModel):
     """The base of all settings: frozen, and a key that no field has is a fault."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Kind = TypeVar("Kind", bound=Settings)
 
 
 def _check_name(name: str) -> str:
@@ -55,11 +59,37 @@ def read_recipe(path: Path, kinds: Mapping[str, type[Settings]], overrides: Sequ
     if not isinstance(kind, str) or kind not in kinds:
         expected = f"expected one of {', '.join(kinds)}"
         raise RecipeError(f"{path}: kind is {kind!r}, {expected}", f"write e.g. `kind: {next(iter(kinds))}`")
+    return check_settings(str(path), kinds[kind], fields)
+
+
+def check_settings(
+    where: str,
+    kind: type[Kind],
+    fields: Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    mend: str = "mend these keys, or see the shipped recipes",
+) -> Kind:
+    """
+    Make settings of fields that stood elsewhere than in a recipe, such as on the command line.
+
+    Args:
+        where: how errors name the place.
+        kind: the settings class.
+        fields: its keys and values.
+        overrides: laid over the fields, as in `read_recipe`.
+        mend: what the user is told to do about faults.
+
+    Raises:
+        RecipeError: with every wrong key and value, in one line.
+    """
+    merged = copy.deepcopy(dict(fields))
+    for override in overrides:
+        _lay_over(merged, override)
     try:
-        return kinds[kind].model_validate(fields)
+        return kind.model_validate(merged)
     except ValidationError as error:
-        faults = [_describe(fault, kinds[kind]) for fault in error.errors()]
-        raise RecipeError(f"{path}: " + "; ".join(faults), "mend these keys, or see the shipped recipes") from None
+        faults = [_describe(fault, kind) for fault in error.errors()]
+        raise RecipeError(f"{where}: " + "; ".join(faults), mend) from None
 
 
 def dump_recipe(settings: Settings) -> str:

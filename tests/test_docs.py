@@ -36,8 +36,8 @@ PAGES = sorted(
 )
 RUNS = ("hanpuri ", "echo ", "cat ")
 COMMANDS_WITH_EXAMPLES = (
-    *("restore", "obfuscate", "evaluate", "train", "export"),
-    *("prepare", "export-data", "templates", "runs", "publish", "chat", "scaling-law"),
+    *("restore", "obfuscate", "evaluate", "verdict", "postprocess", "train", "export"),
+    *("prepare", "export-data", "templates", "runs", "publish", "ask", "chat", "scaling-law"),
 )
 OUTPUT = "# →"
 

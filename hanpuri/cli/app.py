@@ -7,16 +7,20 @@ import typer
 
 from hanpuri import __version__
 from hanpuri.cli import (
+    asking,
     chatting,
+    choosing,
     exporting,
     learning,
     models_table,
+    postprocessing,
     preparing,
     publishing,
     runs_table,
     scaling,
     scoring,
     texts,
+    verdicts,
 )
 from hanpuri.cli import doctor as doctor_report
 from hanpuri.cli import templates as prompt_templates
@@ -113,15 +117,80 @@ def obfuscate(
 
 @app.command(epilog=scoring.EXAMPLES)
 def evaluate(
-    files: Annotated[list[Path], typer.Argument(metavar="PAIRS...", help="Files with the fields noisy and clean.")],
-    model: Model = "base",
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Noisy/clean pairs, instructions, messages.")],
+    engine: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:MODEL]", help="echo, compact:base, transformers:runs/mine, …; may be repeated."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Short for --engine compact:MODEL; base, if no engine is given.")
+    ] = None,
     threads: Threads = None,
-    feasible: Annotated[str | None, typer.Option(help="As in `hanpuri restore`.")] = None,
+    feasible: Annotated[str | None, typer.Option(help="As in `hanpuri restore`; for --model.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="ENGINE", help="Hold the others against this one; the first, if not given.")
+    ] = None,
+    fields: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=COLUMN", help="A file's own column names: noisy=review.")
+    ] = None,
     encoding: Encoding = "utf-8",
+    rows: Annotated[int | None, typer.Option(min=1, help="Draw so many rows of each file.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of drawn rows and tokens, and of the intervals.")] = 0,
+    clean: Annotated[bool, typer.Option("--clean/--no-clean", help="Whether clean text is restored too.")] = True,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of an answer at most; as the longest text needs, or 256.")
+    ] = None,
+    temperature: Annotated[float, typer.Option(min=0, help="0 takes the likeliest token; 1 draws freely.")] = 0.0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows that are answered together.")] = 16,
+    slices: Annotated[bool, typer.Option("--slices", help="Print scores by length, rule, level and source.")] = False,
+    slice_by: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="Slice by this column too.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the answers as they come, the scores, and report.html.")
+    ] = None,
+    submission: Annotated[Path | None, typer.Option(help="Write the answers as a CSV of ID,output.")] = None,
+    postprocess: Annotated[
+        Path | None, typer.Option(help="Put the steps of this file behind every engine; see `hanpuri postprocess`.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print tables for a README.")] = False,
     json: Json = False,
 ) -> None:
-    """Score a model on files of noisy/clean pairs."""
-    scoring.evaluate(files, model=model, threads=threads, feasible=feasible, encoding=encoding, as_json=json)
+    """Score engines on your own rows, with intervals; tell whether they differ."""
+    asked = scoring.Asked(
+        tuple(files),
+        engines=tuple(engine or ()),
+        model=model,
+        threads=threads,
+        feasible=feasible,
+        baseline=baseline,
+        encoding=encoding,
+        fields=tuple(fields or ()),
+        slice_by=tuple(slice_by or ()),
+        rows=rows,
+        seed=seed,
+        clean=clean,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        batch_size=batch_size,
+        out=out,
+        submission=submission,
+        postprocess=postprocess,
+        as_json=json,
+        slices=slices,
+        markdown=markdown,
+    )
+    scoring.evaluate(asked)
+
+
+@app.command(epilog=verdicts.EXAMPLES)
+def verdict(
+    recipe: Annotated[str, typer.Argument(help="A recipe file of `kind: verdict`, or the name of a shipped one.")],
+    set: Annotated[list[str] | None, typer.Option(help="Override a key, such as good_enough=0.9.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the verdict's folder is made.")] = Path("verdicts"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Look at the rows, say who would be asked.")] = False,
+    json: Json = False,
+) -> None:
+    """Is fine-tuning needed? Ask candidates the same rows; a table, and advice with its reasons."""
+    verdicts.run(recipe, tuple(set or ()), out, dry_run=dry_run, as_json=json)
 
 
 @app.command(epilog=learning.TRAIN_EXAMPLES)
@@ -281,34 +350,113 @@ def publish(
     )
 
 
-@app.command(epilog=chatting.EXAMPLES)
-def chat(
-    model: Annotated[str, typer.Argument(help="A run, a model's or an adapter's folder, or a downloaded hub name.")],
+Engine = Annotated[
+    str | None,
+    typer.Option(metavar="NAME[:MODEL]", help="echo, compact, transformers, vllm, llamacpp or openai, with its model."),
+]
+AskedModel = Annotated[
+    str | None, typer.Option("--model", help="A run, a model's folder, a .gguf, or a server's address.")
+]
+Template = Annotated[
+    str | None, typer.Option(help="Ask with this template, not the one that the model was trained with.")
+]
+System = Annotated[str, typer.Option(help="A text before every question.")]
+Aligned = Annotated[
+    str | None, typer.Option(help="Hold restored text in place: syllables, or the originals of airbnb or hand noise.")
+]
+FourBit = Annotated[bool, typer.Option("--four-bit", help="Load in 4 bits (nf4).")]
+MaxNewTokens = Annotated[int, typer.Option(min=1, help="Tokens of an answer at most.")]
+Temperature = Annotated[float, typer.Option(min=0, help="0 takes the likeliest token; 1 draws freely.")]
+TopP = Annotated[float, typer.Option(min=0.01, max=1, help="Draw from the likeliest tokens of this share.")]
+TopK = Annotated[int, typer.Option(min=0, help="Draw from so many of the likeliest tokens; 0 is all.")]
+Stop = Annotated[list[str] | None, typer.Option(help="A text that ends an answer; may be repeated.")]
+Seed = Annotated[int, typer.Option(min=0, help="Which of the drawn answers.")]
+
+
+@app.command(epilog=asking.EXAMPLES)
+def ask(
     question: Annotated[
-        list[str] | None, typer.Argument(metavar="[QUESTION]...", help="Questions; else --file, stdin, a conversation.")
+        list[str] | None, typer.Argument(metavar="[QUESTION]...", help="Questions; else --file, else stdin.")
     ] = None,
+    engine: Engine = None,
+    model: AskedModel = None,
     file: File = None,
     out: Out = None,
     field: Annotated[str | None, typer.Option("--field", "--column", help="The field with the question.")] = None,
     into: Annotated[str, typer.Option(help="Field or column for the answer.")] = "answer",
     encoding: Encoding = "utf-8",
     format: Format = None,
-    template: Annotated[
-        str | None, typer.Option(help="Ask with this template, not the one that the model was trained with.")
-    ] = None,
-    system: Annotated[str, typer.Option(help="A text before every question.")] = "",
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Tokens of an answer at most.")] = 256,
-    temperature: Annotated[float, typer.Option(min=0, help="0 takes the likeliest token; 1 draws freely.")] = 0.0,
-    top_p: Annotated[float, typer.Option(min=0.01, max=1, help="Draw from the likeliest tokens of this share.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Which of the drawn answers.")] = 0,
-    four_bit: Annotated[bool, typer.Option("--four-bit", help="Load in 4 bits (nf4).")] = False,
+    template: Template = None,
+    system: System = "",
+    aligned: Aligned = None,
+    max_new_tokens: MaxNewTokens = 256,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    top_k: TopK = 0,
+    stop: Stop = None,
+    seed: Seed = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions answered at once; 1 for a live pipe.")] = 16,
+    four_bit: FourBit = False,
     device: Device = None,
     json: Json = False,
 ) -> None:
-    """Ask a model as it was trained to be asked: one question, a file of them, or a conversation."""
-    given = chatting.Given(tuple(question or ()), file, out, field, into, encoding, format, json)
-    decoding = Decoding(max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, seed=seed)
-    chatting.run(model, given, decoding, template=template, system=system, device=device, four_bit=four_bit)
+    """Answer questions, each by itself, with any engine; a long file goes on where it was stopped."""
+    choice = choosing.Choice(engine, model, template, system, aligned, four_bit, device)
+    decoding = Decoding(max_new_tokens, temperature, top_p, top_k, tuple(stop or ()), seed, batch_size)
+    given = asking.Given(tuple(question or ()), file, out, field, into, encoding, format, json)
+    asking.run(choice, given, decoding)
+
+
+@app.command(epilog=chatting.EXAMPLES)
+def chat(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[MODEL]", help="A run, a model's folder, a .gguf, an address, an engine.")
+    ] = None,
+    engine: Engine = None,
+    model: AskedModel = None,
+    template: Template = None,
+    system: System = "",
+    aligned: Aligned = None,
+    max_new_tokens: MaxNewTokens = 256,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    top_k: TopK = 0,
+    stop: Stop = None,
+    seed: Seed = 0,
+    four_bit: FourBit = False,
+    device: Device = None,
+) -> None:
+    """Talk with a model, asked as it was trained to be asked; `hanpuri ask` answers single questions and files."""
+    engine, model = choosing.choose(name, engine, model)
+    choice = choosing.Choice(engine, model, template, system, aligned, four_bit, device)
+    decoding = Decoding(max_new_tokens, temperature, top_p, top_k, tuple(stop or ()), seed)
+    chatting.run(choice, decoding)
+
+
+@app.command(epilog=postprocessing.EXAMPLES)
+def postprocess(
+    pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="A file with the fields noisy and clean.")],
+    engine: Annotated[str, typer.Option(metavar="NAME[:MODEL]", help="Whose answers are corrected.")] = "compact:base",
+    step: Annotated[
+        list[str] | None,
+        typer.Option(help="spacing, spelling, dictionary, feasibility or rescoring; all that can be, if not given."),
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="Clean texts, for what has to know words.")] = None,
+    lm: Annotated[str, typer.Option(metavar="NAME:MODEL", help="A language model, for rescoring.")] = "",
+    choose_on: Annotated[
+        Path | None, typer.Option(help="Other pairs to choose thresholds by; half of the file, if not given.")
+    ] = None,
+    measure: Annotated[
+        str, typer.Option(help="What a step has to raise (or, of error rates, to lower).")
+    ] = "char_accuracy",
+    seed: Annotated[int, typer.Option(min=0, help="Of intervals and p-values.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Write the steps that help, for `evaluate --postprocess`.")] = None,
+    kept: Annotated[Path | None, typer.Option(help="Keep answers here, so that a stopped call goes on.")] = None,
+    json: Json = False,
+) -> None:
+    """Try corrections behind a model; each is kept only if held-out rows show that it helps."""
+    wanted = postprocessing.Wanted(engine, tuple(step or ()), train, lm, choose_on, measure, seed)
+    postprocessing.run(pairs, wanted, out=out, kept=kept, as_json=json)
 
 
 @app.command(name="scaling-law", epilog=scaling.EXAMPLES)

@@ -1,40 +1,44 @@
 """
-`hanpuri chat`: ask a model as it was trained to be asked; with no question it is a conversation.
+`hanpuri chat`: a conversation with any engine, on a terminal; from a pipe, each line is what is said next.
 
     $ hanpuri chat runs/faq
     > 한강은 어디로 흐르나요?
     서해로 흐릅니다.
+    9 tokens, 0.4 s
 
-A chat template keeps the conversation, and drops its oldest turns when the model's positions run out. A template file
-has one question and its answer: there each question stands alone.
+A chat template, or a server's messages, keep the conversation, and drop its oldest turns when the model's positions run
+out. A template file has one question and its answer: there each question stands alone.
 """
 
 import json
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from hanpuri.cli.answering import answer_all, answer_texts, say
-from hanpuri.data.files.formats import FORMATS, nearest
-from hanpuri.data.files.sources import Source, open_source
+from hanpuri.cli.answering import say
+from hanpuri.cli.asking import tell_guess
+from hanpuri.cli.choosing import Choice
+from hanpuri.cli.texts import reader_may_leave
+from hanpuri.data.files.formats import nearest
 from hanpuri.data.templates import Fields
-from hanpuri.engines.base import Decoding
-from hanpuri.engines.transformers import TransformersEngine
+from hanpuri.engines.base import Answer, Decoding, Engine, PromptedEngine, StreamingEngine
+from hanpuri.engines.opening import open_engine
+from hanpuri.engines.questions import row_that_asks
 from hanpuri.errors import DataError, HanpuriError
-from hanpuri.training.recipe import QuantizationSettings
 
 EXAMPLES = """
 [bold]Examples[/bold]
 
   hanpuri chat runs/cpu-tiny-chatbot
 
-  hanpuri chat runs/cpu-tiny-chatbot "한강은 어디로 흐르나요?"
-
   hanpuri chat models/qwen3 --system "한 문장으로 답하세요." --temperature 0.7
 
-  hanpuri chat runs/faq --file questions.jsonl --field question --out answers.jsonl
+  hanpuri chat --engine openai:http://127.0.0.1:8000/v1
 
-  cat questions.txt | hanpuri chat runs/faq --json
+  hanpuri chat --engine llamacpp --model model.gguf
 """
 COMMANDS = {
     "/help": "these lines",
@@ -44,46 +48,35 @@ COMMANDS = {
 }
 
 
-@dataclass(frozen=True)
-class Given:
-    """Where the questions come from and where the answers go."""
-
-    questions: tuple[str, ...] = ()
-    file: str | None = None
-    out: str | None = None
-    field: str | None = None
-    into: str = "answer"
-    encoding: str = "utf-8"
-    format: str | None = None
-    json: bool = False
-
-    def open(self) -> Source | None:
-        """
-        Open the input; None for questions that were given as arguments, and for a conversation.
-
-        Raises:
-            DataError: if there are two inputs, or the one cannot be read.
-        """
-        if self.questions and (self.file or self.out):
-            raise DataError("questions were given together with --file or --out", "give either questions or files")
-        if self.out and not self.file:
-            raise DataError("--out needs --file", "use > to keep what is printed")
-        if self.json and self.out:
-            raise DataError("--json writes to standard output", "leave out --out, and use > to keep what it prints")
-        if self.format is not None and self.format not in FORMATS:
-            raise DataError(f"--format is {self.format!r}", f"write one of {', '.join(FORMATS)}")
-        if self.questions or (self.file is None and sys.stdin.isatty()):
-            return None
-        return open_source(self.file or "-", format=self.format, field=self.field, encoding=self.encoding)
-
-
 @dataclass
 class Conversation:
     """Questions and answers so far, and what stands before them."""
 
-    engine: TransformersEngine
+    engine: Engine
     decoding: Decoding
+    system: str = ""
     turns: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def keeps_turns(self) -> bool:
+        """Whether a question stands behind the earlier ones."""
+        if isinstance(self.engine, PromptedEngine):
+            return self.engine.prompting is None or self.engine.prompting.keeps_turns
+        return False
+
+    def set_system(self, system: str) -> None:
+        """
+        Put another text before every question; "" is the template's own again.
+
+        Raises:
+            DataError: if the engine takes none.
+        """
+        if not isinstance(self.engine, PromptedEngine):
+            if system:
+                raise DataError(f"{self.engine.name} takes no text before a question", "leave it out")
+        elif self.engine.prompting is not None:
+            self.engine.prompting = self.engine.prompting.with_system(system)
+        self.system = system
 
     def ask(self, question: str) -> str:
         """
@@ -91,6 +84,7 @@ class Conversation:
 
         Raises:
             DataError: if the question cannot be asked; it is forgotten then.
+            EngineError: if it got no answer; likewise.
         """
         row = self._row(question)
         pieces: list[str] = []
@@ -99,9 +93,14 @@ class Conversation:
             pieces.append(piece)
             say(piece)
 
+        started = time.perf_counter()
         try:
-            answer = self.engine.stream(row, hear, self.decoding, name="the question")
+            answer = self._answer(row, hear)
             print()
+            if answer.failure:
+                tell(f"no answer: {answer.failure}")
+                return ""
+            tell(f"{answer.num_tokens} tokens, {time.perf_counter() - started:.1f} s", dim=True)
             if not answer.finished:
                 tell(f"cut at {answer.num_tokens} tokens, --max-new-tokens allows more")
         except KeyboardInterrupt:
@@ -112,22 +111,29 @@ class Conversation:
 
     def messages(self, question: str | None = None) -> list[dict[str, str]]:
         """Give the conversation as messages, with one more question."""
-        said = [{"role": "system", "content": system}] if (system := self.engine.prompting.system) else []
+        said = [{"role": "system", "content": self.system}] if self.system else []
         for asked, answer in self.turns:
             said += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
         return said + ([{"role": "user", "content": question}] if question is not None else [])
 
     def rows(self) -> list[list[dict[str, str]]]:
         """Give what was said as training rows: the conversation, or, where questions stand alone, each by itself."""
-        if not self.turns or self.engine.prompting.keeps_turns:
+        if not self.turns or self.keeps_turns:
             return [self.messages()] * bool(self.turns)
-        return [Conversation(self.engine, self.decoding, [turn]).messages() for turn in self.turns]
+        return [Conversation(self.engine, self.decoding, self.system, [turn]).messages() for turn in self.turns]
+
+    def _answer(self, row: Fields, hear: Callable[[str], None]) -> Answer:
+        if isinstance(self.engine, StreamingEngine):
+            return self.engine.stream(row, hear, self.decoding, name="the question")
+        (answer,) = self.engine.generate([row], self.decoding, names=["the question"])
+        hear(answer.text)
+        return answer
 
     def _row(self, question: str) -> Fields:
         """Write the row that asks a question; of a conversation that is too long the oldest turns go."""
-        if not self.engine.prompting.keeps_turns:
-            return self.engine.prompting.question(question)
-        positions = self.engine.positions
+        if not self.keeps_turns:
+            return row_that_asks(self.engine, question)
+        positions = getattr(self.engine, "positions", None)  # a server does not tell
         num_turns = len(self.turns)
         while positions is not None and self.turns:
             if self._num_tokens(question) + min(self.decoding.max_new_tokens, positions // 2) <= positions:
@@ -139,44 +145,35 @@ class Conversation:
         return {"messages": self.messages(question)}
 
     def _num_tokens(self, question: str) -> int:
-        return self.engine.count_tokens({"messages": self.messages(question)})
+        engine: Any = self.engine
+        return int(engine.count_tokens({"messages": self.messages(question)}))
 
 
-def run(
-    model: str,
-    given: Given,
-    decoding: Decoding,
-    *,
-    template: str | None = None,
-    system: str = "",
-    device: str | None = None,
-    four_bit: bool = False,
-) -> None:
+def run(choice: Choice, decoding: Decoding) -> None:
     """
-    Answer what was given, or hold a conversation.
+    Hold a conversation.
 
     Raises:
-        HanpuriError: if the model, the template, a file or a question is not what it should be.
+        HanpuriError: if the engine, its model or the template is not what it should be.
     """
-    source = given.open()
-    quantization = QuantizationSettings() if four_bit else None
-    engine = TransformersEngine.load(model, device=device, quantization=quantization, template=template)
-    if engine.prompting.note and template is None:
-        tell(engine.prompting.note)
-    engine.prompting = engine.prompting.with_system(system)
-    if source is None and not given.questions:
-        converse(Conversation(engine, decoding))
-    elif source is None:
-        answer_texts(engine, given.questions, decoding, as_json=given.json)
-    else:
-        answer_all(engine, source, decoding, out=given.out, into=given.into, as_json=given.json)
+    settings = choice.settings()
+    with open_engine(settings) as engine:
+        tell_guess(engine, settings.template)
+        talk = Conversation(engine, decoding)
+        talk.set_system(settings.system)
+        with reader_may_leave():
+            if sys.stdin.isatty():
+                converse(talk)
+            else:
+                for line in sys.stdin:
+                    take(talk, line.strip())
 
 
 def converse(conversation: Conversation) -> None:
     """Read questions and commands until ctrl-D; ctrl-C takes back a line, or stops an answer."""
     import readline  # noqa: F401  # a line can be edited and earlier ones called back
 
-    _greet(conversation.engine)
+    _greet(conversation)
     while True:
         try:
             line = input("> ").strip()
@@ -187,12 +184,22 @@ def converse(conversation: Conversation) -> None:
             print()
             continue
         try:
-            if line.startswith("/"):
-                obey(conversation, line)
-            elif line:
-                conversation.ask(line)
+            take(conversation, line)
         except HanpuriError as error:
             tell(str(error))
+
+
+def take(conversation: Conversation, line: str) -> None:
+    """
+    Obey a line, or answer it; of an empty one nothing comes.
+
+    Raises:
+        HanpuriError: if it can be neither.
+    """
+    if line.startswith("/"):
+        obey(conversation, line)
+    elif line:
+        conversation.ask(line)
 
 
 def obey(conversation: Conversation, line: str) -> None:
@@ -208,7 +215,7 @@ def obey(conversation: Conversation, line: str) -> None:
     elif command == "/reset":
         conversation.turns.clear()
     elif command == "/system":
-        conversation.engine.prompting = conversation.engine.prompting.with_system(rest.strip())
+        conversation.set_system(rest.strip())
     elif command == "/save":
         _save(conversation, rest.strip())
     else:
@@ -216,15 +223,18 @@ def obey(conversation: Conversation, line: str) -> None:
         raise DataError(f"there is no {command}", f"did you mean {guess}?" if guess else "see /help")
 
 
-def tell(text: str) -> None:
+def tell(text: str, *, dim: bool = False) -> None:
     """Say something that is no answer."""
-    print(text, file=sys.stderr, flush=True)
+    told = f"\033[2m{text}\033[0m" if dim and sys.stderr.isatty() else text
+    print(told, file=sys.stderr, flush=True)
 
 
-def _greet(engine: TransformersEngine) -> None:
-    prompting = engine.prompting
-    alone = "" if prompting.keeps_turns else "; each question stands alone"
-    tell(f"{engine.name}, template {prompting.template.name}{alone}. /help lists commands, ctrl-D leaves.")
+def _greet(conversation: Conversation) -> None:
+    engine = conversation.engine
+    prompting = engine.prompting if isinstance(engine, PromptedEngine) else None
+    template = f", template {prompting.template.name}" if prompting else ""
+    alone = "" if conversation.keeps_turns else "; each question stands alone"
+    tell(f"{engine.name}{template}{alone}. /help lists commands, ctrl-D leaves.")
 
 
 def _save(conversation: Conversation, name: str) -> None:

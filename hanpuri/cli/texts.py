@@ -4,6 +4,7 @@ Texts from arguments, stdin or a file ─► restored or obfuscated texts to std
 In:  --file reviews.csv --field review.   Out: the same rows with one field more.
 """
 
+import errno
 import io
 import json
 import os
@@ -156,13 +157,29 @@ def _print(
 
 @contextmanager
 def reader_may_leave() -> Iterator[None]:
-    """End quietly, and well, when the reader of a pipe has gone, as in `hanpuri restore … | head`."""
+    """
+    End quietly, and well, when the reader of a pipe has gone, as in `hanpuri restore … | head`.
+
+    Raises:
+        DataError: if what is printed goes into a file, and the disk is full.
+    """
     try:
         yield
+        sys.stdout.flush()
     except BrokenPipeError:
-        # What Python would still flush at its end has no reader either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_the_rest()
         sys.exit(0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _drop_the_rest()
+        found = f"stdout: cannot be written to its end ({error.strerror})"
+        raise DataError(found, "make room, or write elsewhere") from None
+
+
+def _drop_the_rest() -> None:
+    """Let Python flush at its end what nobody takes."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _standard_output() -> TextIO:

@@ -44,6 +44,8 @@ class ChatTemplate:
     """All turns of the assistant, or the last one alone."""
     instruction: str = ""
     """Stands before the noisy text of pairs."""
+    system: str = ""
+    """Stands before a conversation that has no system message of its own."""
     name: str = CHAT
     description: str = "The model's own chat template."
     fields: tuple[str, ...] = ("messages",)
@@ -100,12 +102,18 @@ class ChatTemplate:
 
     def _messages(self, fields: Fields, id: str, *, asked: bool) -> list[Message]:
         if form_of(fields, id, asked=asked) == "messages":
-            return list(fields["messages"])
+            messages = list(fields["messages"])
+            has_system = bool(messages) and messages[0]["role"] == "system"
+            return messages if has_system else [*self._before(), *messages]
         if form_of(fields, id, asked=asked) == "text":
             raise DataError(f"{id}: found a row with a text alone, expected a question and its answer", "take plain")
         row = row_of(fields, id, self.instruction, asked=asked)
         question = "\n\n".join(part for part in (row["instruction"], row.get("input")) if part)
-        return [{"role": "user", "content": question}, {"role": "assistant", "content": row["output"]}]
+        turns = [{"role": "user", "content": question}, {"role": "assistant", "content": row["output"]}]
+        return [*self._before(), *turns]
+
+    def _before(self) -> list[Message]:
+        return [{"role": "system", "content": self.system}] if self.system else []
 
     def _write(self, messages: list[Message], id: str, *, generate: bool = False) -> str:
         return self.tokenizer.apply_chat_template(messages, id, add_generation_prompt=generate)

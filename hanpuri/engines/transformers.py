@@ -5,44 +5,89 @@ In: a run, a folder or a downloaded model. Out: an engine that asks it as it was
 
     TransformersEngine.load("runs/faq").ask("한강은 어디로 흐르나요?")  ─►  Answer("서해로 흐릅니다.", …)
 
-An adapter is laid on its base; the base is found by the name that the adapter keeps.
+An adapter is laid on its base; the base is found by the name that the adapter keeps. With `aligned`, noisy texts are
+restored in place: see `alignment`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
 from hanpuri.data.chats import choose_template
-from hanpuri.data.examples import prompt_ids
+from hanpuri.data.examples import make_examples, prompt_ids
+from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import Fields, Rendered
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
-from hanpuri.engines.base import GREEDY, Answer, Decoding
-from hanpuri.errors import ModelError
-from hanpuri.training.generation import checked_ids, find_positions, generate, stream
+from hanpuri.engines.alignment import Pattern, make_pattern
+from hanpuri.engines.base import GREEDY, Answer, Decoding, Likelihood
+from hanpuri.engines.likelihood import answered, score_examples
+from hanpuri.engines.masking import TokenMasks
+from hanpuri.engines.settings import Aligned, EngineSettings
+from hanpuri.errors import DataError, ModelError
+from hanpuri.training.decoding import Generated
+from hanpuri.training.generation import Guide, checked_ids, find_positions, generate, own_stops, stream
 from hanpuri.training.prompting import Prompting, load_prompting, make_prompting
 from hanpuri.training.recipe import ModelSettings, Precision, QuantizationSettings, RopeScalingSettings
 
+UNWRITTEN = "the model has no token for a character of the noisy text"
+NO_LIMIT = 1 << 30
+"""Tokens of an example: what is too long is told in other words than in training."""
+
 
 class TransformersEngine:
-    """A model in memory with its tokenizer and its template. Made by `load`."""
+    """A model in memory with its tokenizer and its template. Made by `load`, or by `open`."""
 
     name: str
     prompting: Prompting
     positions: int | None
     """Tokens of prompt and answer together, at most."""
-    identity: str
-    """Where its weights lie and when they were written: other weights have another one."""
 
-    def __init__(self, name: str, model: Any, tokenizer: Tokenizer, prompting: Prompting, identity: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        model: Any,
+        tokenizer: Tokenizer,
+        prompting: Prompting,
+        *,
+        weights: str = "",
+        aligned: Aligned = "off",
+    ) -> None:
         self.name = name
-        self.identity = identity
         self.prompting = prompting
         self.positions = find_positions(model)
+        self._weights = weights
         self._model = model
         self._tokenizer = tokenizer
+        self._aligned = aligned
+        stops = {*prompting.stop_ids, *own_stops(model)}
+        self._masks = TokenMasks(tokenizer, stops) if aligned != "off" else None
+
+    @classmethod
+    def open(cls, settings: EngineSettings) -> Self:
+        """
+        Load the model of `transformers:runs/faq,aligned=airbnb`.
+
+        Raises:
+            DataError: if it gets a system text, and was trained on rows that cannot have one.
+            EngineError: if llguidance is not installed, or cannot read the tokenizer, for aligned decoding.
+            ModelError, RecipeError: as `load`.
+        """
+        compute = "bf16" if settings.precision == "auto" else settings.precision
+        engine = cls.load(
+            settings.model,
+            device=settings.device,
+            precision=settings.precision,
+            quantization=QuantizationSettings(compute=compute) if settings.four_bit else None,
+            template=settings.template,
+            aligned=settings.aligned,
+        )
+        engine.name = settings.name
+        engine.prompting = engine.prompting.with_system(settings.system)
+        return engine
 
     @classmethod
     def load(
@@ -53,6 +98,7 @@ class TransformersEngine:
         precision: Precision = "auto",
         quantization: QuantizationSettings | None = None,
         template: str | None = None,
+        aligned: Aligned = "off",
     ) -> Self:
         """
         Load a model to answer with.
@@ -63,28 +109,43 @@ class TransformersEngine:
             precision: what is computed in.
             quantization: hold the weights in 4 bits.
             template: ask with this one, and not as the model was trained: a name, a file, or `chat`.
+            aligned: what a restored text may be; then only noisy texts can be asked.
 
         Raises:
+            EngineError: if llguidance is not installed, or cannot read the tokenizer, for aligned decoding.
             ModelError: if there is no such model, it is not whole, or torch, transformers or peft is not installed.
             RecipeError: if there is no such template, or the one that was kept is broken.
         """
         place = choose_device(device, quantization)
         folder, adapter = find_model(path)
         settings = ModelSettings(
-            path=str(folder), precision=precision, quantization=quantization, rope_scaling=_rope_scaling(adapter)
+            path=str(folder), precision=precision, quantization=quantization, rope_scaling=rope_scaling_of(adapter)
         )
-        tokenizer = load_tokenizer(adapter if adapter and _has_tokenizer(adapter) else folder)
+        tokenizer = load_tokenizer(adapter if adapter and (adapter / "tokenizer.json").is_file() else folder)
         prompting = load_prompting(adapter or folder, tokenizer)
         if template is not None:
             chosen = choose_template(template, tokenizer)
             prompting = make_prompting(chosen, tokenizer)
         model = _load(settings, adapter, place, tokenizer)
-        written = [
-            (str(file), file.stat().st_mtime_ns)
-            for place in (folder, adapter or folder)
-            for file in place.glob("*model*")
-        ]
-        return cls(Path(path).resolve().name, model, tokenizer, prompting, identity=str(sorted(written)))
+        weights = f"{_written(folder)} {_written(adapter) if adapter else ''} {model.dtype} {quantization}"
+        name = Path(path).resolve().name
+        return cls(name, model, tokenizer, prompting, weights=weights, aligned=aligned)
+
+    @property
+    def identity(self) -> str:
+        """Where its weights lie and when they were written, what they are computed in, template, system, grammar."""
+        asked = self.prompting
+        return f"transformers {self._weights} {asked.hash} {asked.system!r} {self._aligned}"
+
+    def prompt(self, row: Fields, name: str) -> str:
+        """
+        Write what the model is given for a row; see `Engine.prompt`.
+
+        Raises:
+            DataError: as `Engine.prompt`.
+        """
+        self._patterns([row], [name])
+        return self.check(row, name).text
 
     def generate(
         self, rows: Sequence[Fields], decoding: Decoding = GREEDY, *, names: Sequence[str] = ()
@@ -92,16 +153,28 @@ class TransformersEngine:
         """
         Answer rows, several at once; see `Engine.generate`.
 
+        With aligned decoding, an answer that was cut is a beginning of one that fits.
+
         Raises:
-            DataError: as `Engine.generate`.
+            DataError: as `Engine.generate`; also, with aligned decoding, if a row holds no noisy text.
         """
-        names = names or [f"row {number}" for number in range(1, len(rows) + 1)]
+        names = names or _numbered(rows)
         asked = self.prompting
         prompts = [asked.prompt(row, name) for row, name in zip(rows, names, strict=True)]
+        patterns = self._patterns(rows, names)
         answers = generate(
-            self._model, self._tokenizer, prompts, decoding, stop_ids=asked.stop_ids, stop_text=asked.stop_text
+            self._model,
+            self._tokenizer,
+            prompts,
+            decoding,
+            stop_ids=asked.stop_ids,
+            stop_text="" if patterns else asked.stop_text,
+            before=asked.before,
+            guide=self._guide(patterns),
         )
-        return [replace(answer, text=asked.answer_of(answer.text)) for answer in answers]
+        texts = [replace(answer, text=asked.answer_of(answer.text)) for answer in answers]
+        each = zip(texts, prompts, patterns or repeat(None), strict=False)
+        return [self._answer(one, prompt, pattern, decoding) for one, prompt, pattern in each]
 
     def stream(
         self, row: Fields, on_text: Callable[[str], None], decoding: Decoding = GREEDY, *, name: str = "row 1"
@@ -110,10 +183,38 @@ class TransformersEngine:
         Answer one row, and hand on its text while it grows; no piece breaks a syllable.
 
         Raises:
-            DataError: as `Engine.generate`.
+            DataError: as `generate`.
         """
         prompt = self.prompting.prompt(row, name)
-        return stream(self._model, self._tokenizer, prompt, decoding, on_text, self.prompting)
+        patterns = self._patterns([row], [name])
+        guide = self._guide(patterns)
+        answer = stream(
+            self._model, self._tokenizer, prompt, decoding, on_text, self.prompting, guide=guide and guide([0])
+        )
+        return self._answer(answer, prompt, patterns[0] if patterns else None, decoding)
+
+    def score(self, rows: Sequence[Fields], answers: Sequence[str], *, names: Sequence[str] = ()) -> list[Likelihood]:
+        """
+        Score an answer for each row: the tokens that training makes of it, and the one that ends it, behind the prompt.
+
+        Aligned decoding has no part in this.
+
+        Raises:
+            DataError: if a row with its answer makes no sound example, or is longer than the model reads.
+        """
+        names = names or _numbered(rows)
+        settings = ExampleSettings(max_length=NO_LIMIT)
+        named = zip(rows, answers, names, strict=True)
+        rendered = [answered(self.prompting, row, answer, name) for row, answer, name in named]
+        examples = make_examples(rendered, self._tokenizer, settings).examples
+        for example in examples:
+            if self.positions and len(example) > self.positions:
+                found = f"{example.id}: found {len(example):,} tokens of a prompt and its answer"
+                raise DataError(f"{found}, expected at most {self.positions:,}, the model's positions", "shorten it")
+        return [
+            Likelihood(*score, num_bytes=len(answer.encode()))
+            for score, answer in zip(score_examples(self._model, examples), answers, strict=True)
+        ]
 
     def ask(self, text: str, decoding: Decoding = GREEDY) -> Answer:
         """Answer a text: as an instruction, or, where the template restores, as a noisy text."""
@@ -133,6 +234,37 @@ class TransformersEngine:
     def count_tokens(self, row: Fields) -> int:
         """Count the tokens of a row's prompt."""
         return len(prompt_ids(self.prompting.prompt(row, "row 1"), self._tokenizer))
+
+    def close(self) -> None:
+        """End what computes beside the model."""
+        if self._masks is not None:
+            self._masks.close()
+
+    def _patterns(self, rows: Sequence[Fields], names: Sequence[str]) -> list[Pattern]:
+        """Say what each row's answer may be; an empty list where nothing is aligned."""
+        if self._aligned == "off":
+            return []
+        for row, name in zip(rows, names, strict=True):
+            if not isinstance(row.get("noisy"), str):
+                found = f"{name}: found the fields {', '.join(row)}, expected noisy: aligned decoding restores, no more"
+                raise DataError(found, "ask without aligned")
+        return [make_pattern(row["noisy"], self._aligned, name=name) for row, name in zip(rows, names, strict=True)]
+
+    def _guide(self, patterns: Sequence[Pattern]) -> Callable[[Sequence[int]], Guide] | None:
+        """Give what begins a batch of rows, told by their places."""
+        if (masks := self._masks) is None:
+            return None
+        around = self.prompting.before, self.prompting.after
+        expressions = [pattern.regex(*around) for pattern in patterns]
+        return lambda places: masks.begin([expressions[place] for place in places])
+
+    def _answer(self, written: Generated, prompt: Rendered, pattern: Pattern | None, decoding: Decoding) -> Answer:
+        """Count the prompt's tokens; an answer that ends and does not fit met a character that no token spells."""
+        if pattern is not None and written.finished and not decoding.stop and not pattern.matches(written.text):
+            return Answer.failed(UNWRITTEN)
+        asked = len(prompt_ids(prompt, self._tokenizer))
+        told = written.text, written.num_tokens, written.finished, written.num_trimmed
+        return Answer(*told, num_prompt_tokens=asked)
 
 
 def find_model(path: str) -> tuple[Path, Path | None]:
@@ -192,16 +324,22 @@ def _load(settings: ModelSettings, adapter: Path | None, device: str, tokenizer:
     return (model if settings.quantization else model.to(device)).eval()
 
 
+def _written(folder: Path) -> list[tuple[str, int]]:
+    """List the files that weights and tokens come from, with the times when they were written."""
+    files = {*folder.glob("*model*"), *folder.glob("tokenizer*")}
+    return sorted((str(file), file.stat().st_mtime_ns) for file in files)
+
+
+def _numbered(rows: Sequence[Fields]) -> list[str]:
+    return [f"row {number}" for number in range(1, len(rows) + 1)]
+
+
 def _missing(error: ImportError) -> ModelError:
     found = f"answering needs the library {error.name}, which is not installed"
     return ModelError(found, 'install it: pip install "hanpuri[llm]"')
 
 
-def _has_tokenizer(folder: Path) -> bool:
-    return (folder / "tokenizer.json").is_file()
-
-
-def _rope_scaling(adapter: Path | None) -> RopeScalingSettings | None:
+def rope_scaling_of(adapter: Path | None) -> RopeScalingSettings | None:
     """Read how a run stretched its base's positions: an adapter alone does not say it."""
     path = adapter.parent / "recipe.yaml" if adapter else None
     if path is None or not path.is_file():

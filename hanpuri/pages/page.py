@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from hanpuri.pages.plots import Plot
 
@@ -37,7 +37,48 @@ class Share:
     value: float
 
 
-Cell = str | int | float | RowText | tuple[RowText, ...] | Share | None
+Mark = Literal["", "wrong", "extra", "missing"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """
+    A stretch of a marked text: as it should be, wrong, too much, or missing.
+
+    A short `note` is written above it; `told` says the same in words, for who points at it or has the page read out.
+    """
+
+    text: str
+    mark: Mark = ""
+    note: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A text that comes from the data, in which it is marked what is wrong."""
+
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure as it is written, with what belongs to it below, such as its interval; the best one stands out."""
+
+    text: str
+    note: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A text with a smaller one below it that explains it."""
+
+    text: str
+    note: str
+
+
+Cell = str | int | float | RowText | tuple[RowText, ...] | Share | Score | Noted | None
 
 
 @dataclass(frozen=True)
@@ -73,7 +114,7 @@ class Table:
         >>> [Table(("label", "rows"), (("긍정", 3), ("부정", None))).is_figures(column) for column in (0, 1)]
         [False, True]
         """
-        return bool(self.rows) and all(not isinstance(row[column], str | RowText | tuple) for row in self.rows)
+        return bool(self.rows) and all(not isinstance(row[column], str | RowText | tuple | Noted) for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -93,7 +134,25 @@ class Notices:
     calm: str
 
 
-Block = Paragraph | Numbers | Table | Plots | Notices
+@dataclass(frozen=True)
+class Specimen:
+    """A row of the data under a heading, as several texts, each with what it is."""
+
+    heading: str
+    lines: tuple[tuple[str, RowText | Marked], ...]
+
+
+@dataclass(frozen=True)
+class Specimens:
+    """Rows of the data to be read one by one; folded away under their caption, if there are many."""
+
+    kind: ClassVar[str] = "specimens"
+    caption: str
+    items: tuple[Specimen, ...]
+    folded: bool = False
+
+
+Block = Paragraph | Numbers | Table | Plots | Notices | Specimens
 
 
 @dataclass(frozen=True)
@@ -135,7 +194,7 @@ def render(page: Page) -> str:
         ValueError: if two sections have the same anchor, or a table's row is not as long as its head.
     """
     _check(page.sections)
-    html: str = _template().render(page=page, figure=figure, row_texts=row_texts)
+    html: str = _template().render(page=page, figure=figure, row_texts=row_texts, breakable=breakable)
     return html.encode("utf-8", "backslashreplace").decode("utf-8")  # a lone surrogate can stand in no file
 
 
@@ -186,6 +245,16 @@ def row_texts(cell: Any) -> list[str]:
         text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]} … and {len(text) - MAX_SHOWN:,} characters"
         for text in texts
     ]
+
+
+def breakable(name: str) -> list[str]:
+    """
+    Split the name of a column where a line may end: an address has no spaces.
+
+        >>> breakable("openai:http://127.0.0.1:8000/v1#qwen3")
+        ['openai:', 'http:', '/', '/', '127.0.0.1:', '8000/', 'v1#', 'qwen3']
+    """
+    return re.split(r"(?<=[/:,#])", name)
 
 
 def _percent(share: float) -> str:

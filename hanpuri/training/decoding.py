@@ -37,6 +37,10 @@ class Decoding:
     """0 always takes the likeliest token (greedy); 1 draws from what the model says."""
     top_p: float = 1.0
     """Draw only from the likeliest tokens that together have this probability."""
+    top_k: int = 0
+    """Draw only from so many of the likeliest tokens; 0 is all."""
+    stop: tuple[str, ...] = ()
+    """Texts that end an answer too, besides what ends it by the template; they are not part of it."""
     seed: int = 0
     """With the prompt it decides what is drawn, whichever prompts stand beside it."""
     batch_size: int = 16
@@ -46,6 +50,10 @@ class Decoding:
             raise ValueError(f"temperature is {self.temperature}, expected 0 (greedy) or more")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p is {self.top_p}, expected a share above 0")
+        if self.top_k < 0:
+            raise ValueError(f"top_k is {self.top_k}, expected 0 (all tokens) or more")
+        if not all(self.stop):
+            raise ValueError("a stop is an empty text, which stands everywhere")
         if self.max_new_tokens < 1 or self.batch_size < 1:
             raise ValueError("max_new_tokens and batch_size have to be 1 or more")
 
@@ -69,17 +77,34 @@ class Ends:
 
     ids: frozenset[int] = frozenset()
     """Tokens, of which each does."""
-    text: str = ""
-    """Text that does too; "" is none."""
+    texts: tuple[str, ...] = ()
+    """Texts, of which each does too."""
+    before: str = ""
+    """What the template has the model write before the answer: a stop in there ends nothing."""
 
     def find(self, ids: Sequence[int], tokenizer: Tokenizer) -> int | None:
         """Give how many tokens stand before the end; None if there is none yet."""
         place = next((place for place, id in enumerate(ids) if id in self.ids), None)
-        if not self.text or self.text not in tokenizer.decode(ids[:place], continues=True):
+        if self.cut(tokenizer.decode(ids[:place], continues=True)) is None:
             return place
         return next(
-            length for length in range(1, len(ids) + 1) if self.text in tokenizer.decode(ids[:length], continues=True)
+            length
+            for length in range(1, len(ids) + 1)
+            if self.cut(tokenizer.decode(ids[:length], continues=True)) is not None
         )
+
+    def cut(self, text: str) -> str | None:
+        """
+        Give what stands before the first text that ends an answer; None if there is none of them.
+
+            >>> Ends(texts=("\\n", "###"), before="답:\\n").cut("답:\\n바다###\\n")
+            '답:\\n바다'
+        """
+        if self.before.startswith(text):  # still on its way
+            return None
+        start = len(self.before) if text.startswith(self.before) else 0
+        found = [place for ending in self.texts if (place := text.find(ending, start)) >= 0]
+        return text[: min(found)] if found else None
 
 
 def read_answer(ids: Sequence[int], tokenizer: Tokenizer, ends: Ends) -> Generated:
@@ -93,9 +118,8 @@ def read_answer(ids: Sequence[int], tokenizer: Tokenizer, ends: Ends) -> Generat
     kept = list(ids[:end])
     trimmed = 0 if end is not None else _num_broken(kept, tokenizer)
     text = _spell(kept[: len(kept) - trimmed], tokenizer)
-    if ends.text:
-        text = text.partition(ends.text)[0]
-    return Generated(text, len(kept), end is not None, trimmed)
+    cut = ends.cut(text)
+    return Generated(text if cut is None else cut, len(kept), end is not None, trimmed)
 
 
 class Draw:
@@ -103,6 +127,7 @@ class Draw:
     Draws a token for each row, in the place where transformers offers to change what is likely.
 
     Each row draws from random numbers of its own, so that neither its neighbours nor the training beside it matter.
+    In the order of transformers and vLLM: temperature, then `top_k`, then `top_p` of what is left.
     """
 
     def __init__(self, decoding: Decoding, prompts: Sequence[Sequence[int]]) -> None:
@@ -115,6 +140,9 @@ class Draw:
 
         shares = torch.softmax(scores.double() / self._decoding.temperature, dim=-1)
         shares, order = shares.sort(dim=-1, descending=True, stable=True)
+        if self._decoding.top_k:
+            shares[:, self._decoding.top_k :] = 0.0
+            shares = shares / shares.sum(dim=-1, keepdim=True)
         below = shares.cumsum(dim=-1) - shares
         shares = shares.masked_fill(below >= self._decoding.top_p, 0.0)
         upto = shares.cumsum(dim=-1)
@@ -124,21 +152,27 @@ class Draw:
 
 
 class StopText:
-    """Tells transformers which rows have written the text that ends an answer."""
+    """Tells transformers which rows have written a text that ends an answer."""
 
-    def __init__(self, text: str, tokenizer: Tokenizer, start: int) -> None:
-        self._text = text
+    def __init__(self, ends: Ends, tokenizer: Tokenizer, start: int) -> None:
+        self._ends = ends
         self._tokenizer = tokenizer
         self._start = start
-        self._num_tokens = len(text.encode()) + LONGEST_CHARACTER  # a token is one byte at least
+        # A token is one byte at least.
+        self._num_tokens = max(len(text.encode()) for text in ends.texts) + LONGEST_CHARACTER
+        self._behind = Ends(texts=ends.texts)
+        self._num_before = len(ends.before.encode())
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         """Tell it for each row of `input_ids`, (B, T)."""
         import torch
 
-        tails = input_ids[:, max(self._start, input_ids.shape[1] - self._num_tokens) :].tolist()
+        first = input_ids.shape[1] - self._num_tokens
+        far = first >= self._start + self._num_before
+        ends = self._behind if far else self._ends
+        tails = input_ids[:, first if far else self._start :].tolist()
         texts = self._tokenizer.decode_batch(tails, continues=True)
-        return torch.tensor([self._text in text for text in texts], device=input_ids.device)
+        return torch.tensor([ends.cut(text) is not None for text in texts], device=input_ids.device)
 
 
 class Listener:
@@ -156,7 +190,7 @@ class Listener:
             return
         self._ids += tokens.flatten().tolist()
         text = self._prompting.answer_of(read_answer(self._ids, self._tokenizer, self._ends).text)
-        for ending in (self._ends.text, self._prompting.after):
+        for ending in (*self._ends.texts, self._prompting.after):
             text = text[: len(text) - _num_begun(text, ending)]
         if not text.endswith(REPLACEMENT):
             self._say(text)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 from hanpuri.data.chats import ChatTemplate
 from hanpuri.data.examples import prompt_ids
@@ -38,6 +38,18 @@ class Answered:
     finished: bool
 
 
+class Guide(Protocol):
+    """Rules tokens out while a batch is answered; its methods stand where transformers calls them."""
+
+    def rule_out(self, input_ids: Any, scores: Any) -> Any:
+        """Give the scores of the next token, (B, vocabulary), −∞ where it may not come."""
+        ...
+
+    def look_ahead(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        """Take the tokens that were chosen, the last ones of `input_ids`; tell for each row whether it is done."""
+        ...
+
+
 def generate(
     model: Any,
     tokenizer: Tokenizer,
@@ -46,6 +58,8 @@ def generate(
     *,
     stop_ids: Iterable[int] = (),
     stop_text: str = "",
+    before: str = "",
+    guide: Callable[[Sequence[int]], Guide] | None = None,
 ) -> list[Generated]:
     """
     Answer prompts, several at once; a prompt's answer is the one that it gets alone.
@@ -58,17 +72,21 @@ def generate(
         prompts: of a template's `prompt`.
         decoding: how tokens are chosen.
         stop_ids: tokens that end an answer, besides those that the model's generation settings name.
-        stop_text: text that ends an answer too.
+        stop_text: text that ends an answer too, besides those of `decoding`.
+        before: what the template has the model write before an answer; no stop is looked for in there.
+        guide: what rules tokens out, for those of the prompts that are answered together.
 
     Raises:
         DataError: if a prompt is empty, leaves no position for an answer, or spells out a special token; it names it.
     """
     tokens = [checked_ids(prompt, tokenizer, find_positions(model)) for prompt in prompts]
-    ends = Ends(frozenset({*stop_ids, *_own_stops(model)}), stop_text)
+    ends = _ends(model, stop_ids, stop_text, decoding, before)
     answers: list[Generated | None] = [None] * len(tokens)
     with _answering(model) as base:
         for places, room in _batches(tokens, find_positions(model), decoding):
-            rows = _write(base, [tokens[place] for place in places], tokenizer, decoding, room, ends)
+            rows = _write(
+                base, [tokens[place] for place in places], tokenizer, decoding, room, ends, guide and guide(places)
+            )
             for place, ids in zip(places, rows, strict=True):
                 answers[place] = read_answer(ids, tokenizer, ends)
     return [answer for answer in answers if answer is not None]
@@ -81,22 +99,24 @@ def stream(
     decoding: Decoding,
     on_text: Callable[[str], None],
     prompting: Prompting,
+    guide: Guide | None = None,
 ) -> Generated:
     """
     Answer one prompt, and hand on the answer piece by piece while it grows; no piece breaks a syllable.
 
-    The text is the answer alone, without what the template puts around it.
+    The text is the answer alone, without what the template puts around it. Where a guide rules tokens out, it says too
+    what ends the answer, and the template's own stop text does not.
 
     Raises:
         DataError: as `generate`.
     """
     positions = find_positions(model)
     ids = checked_ids(prompt, tokenizer, positions)
-    ends = Ends(frozenset({*prompting.stop_ids, *_own_stops(model)}), prompting.stop_text)
+    ends = _ends(model, prompting.stop_ids, "" if guide else prompting.stop_text, decoding, prompting.before)
     listener = Listener(tokenizer, ends, prompting, on_text)
     with _answering(model) as base:
         ((_, room),) = _batches([ids], positions, decoding)
-        rows = _write(base, [ids], tokenizer, decoding, room, ends, listener)
+        rows = _write(base, [ids], tokenizer, decoding, room, ends, guide, listener)
     raw = read_answer(rows[0], tokenizer, ends)
     answer = Generated(prompting.answer_of(raw.text), raw.num_tokens, raw.finished, raw.num_trimmed)
     listener.close(answer.text)
@@ -207,7 +227,12 @@ def _reference(row: Record, prompting: Prompting) -> str:
     return prompting.answer_of(text.removesuffix(prompting.end))
 
 
-def _own_stops(model: Any) -> set[int]:
+def _ends(model: Any, stop_ids: Iterable[int], stop_text: str, decoding: Decoding, before: str) -> Ends:
+    texts = dict.fromkeys(text for text in (stop_text, *decoding.stop) if text)
+    return Ends(frozenset({*stop_ids, *own_stops(model)}), tuple(texts), before)
+
+
+def own_stops(model: Any) -> set[int]:
     """Give the tokens at which the model's own generation settings say to stop; instruction models name a few."""
     own = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
     return set(own) if isinstance(own, list | tuple) else set() if own is None else {int(own)}
@@ -258,7 +283,8 @@ def _write(
     decoding: Decoding,
     room: int,
     ends: Ends,
-    listener: "Listener | None" = None,
+    guide: Guide | None = None,
+    listener: Listener | None = None,
 ) -> list[list[int]]:
     """Let the model write behind prompts; the tokens of each, whatever follows an end included."""
     import torch
@@ -277,8 +303,14 @@ def _write(
         input_ids.to(device),
         attention_mask=mask.to(device),
         generation_config=settings,
-        logits_processor=[Draw(decoding, prompts)] if decoding.temperature else [],
-        stopping_criteria=[StopText(ends.text, tokenizer, width)] if ends.text else [],
+        logits_processor=[
+            *([guide.rule_out] if guide else []),
+            *([Draw(decoding, prompts)] if decoding.temperature else []),
+        ],
+        stopping_criteria=[
+            *([guide.look_ahead] if guide else []),
+            *([StopText(ends, tokenizer, width)] if ends.texts else []),
+        ],
         streamer=listener,
     )
     rows: list[list[int]] = written[:, width:].tolist()

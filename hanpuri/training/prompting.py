@@ -96,6 +96,15 @@ class Prompting:
             raise DataError(f"the model was trained on {self.form}, which have no system message", "leave it out")
         return replace(self, system=system)
 
+    @property
+    def asking(self) -> Template | ChatTemplate:
+        """The template with the system text that stands before each question now."""
+        if not self.system:
+            return self.template
+        if isinstance(self.template, ChatTemplate):
+            return replace(self.template, system=self.system)
+        return self.template.model_copy(update={"system": self.system})
+
     def question(self, text: str, context: str = "") -> Fields:
         """
         Give the row that asks a text of this template: a noisy text where it restores, an instruction elsewhere.
@@ -127,10 +136,7 @@ class Prompting:
         Raises:
             DataError: if the row does not fit the template.
         """
-        template = self.template
-        if self.system and isinstance(template, Template):
-            template = template.model_copy(update={"system": self.system})
-        prompt = template.prompt(fields, name)
+        prompt = self.asking.prompt(fields, name)
         if self.form != "text" or "text" not in fields:
             return prompt
         text = str(fields["text"] or "")

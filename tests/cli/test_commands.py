@@ -1,4 +1,4 @@
-"""The commands that have no file here: evaluate, train, export, models, doctor; and what all have in common."""
+"""The commands that have no file here: train, export, models, doctor; and what all have in common."""
 
 import json
 import subprocess
@@ -22,17 +22,6 @@ def test_every_command_explains_itself_and_one_with_input_shows_examples(hanpuri
     assert (done.code, done.err) == (0, "")
     assert f"Usage: hanpuri {command}" in done.out
     assert (f"hanpuri {command} " in done.out.partition("Examples")[2]) == (command in WITH_EXAMPLES)
-
-
-def test_evaluate_prints_one_object_with_every_field(hanpuri, tmp_path):
-    pairs = [{"noisy": "확잠실읾 념뭄 잙앙욤", "clean": "화장실이 너무 작아요"}, {"noisy": "념뭄", "clean": "너무"}]
-    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs), encoding="utf-8")
-    scores = json.loads(hanpuri("evaluate", "pairs.jsonl", "--model", "base", "--json").out)
-    assert list(scores) == [
-        *("rows", "char_accuracy", "char_f1", "exact_match", "cer"),
-        *("unchanged_clean", "seconds", "chars_per_second", "model"),
-    ]
-    assert (scores["rows"], scores["char_accuracy"], scores["exact_match"], scores["model"]) == (2, 1.0, 1.0, "base")
 
 
 def test_models_lists_both_sizes_with_their_bytes(hanpuri):

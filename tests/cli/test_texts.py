@@ -149,7 +149,8 @@ WRONG = [
     (["obfuscate", "x", "--profile", "all"], "no noise profile is called 'all'; write one of airbnb, hand"),
     (
         ["evaluate", "note.csv"],
-        'note.csv:1: found no field "noisy", expected one of: id, review; give the fields noisy and clean',
+        "note.csv: found the fields id, review, expected noisy, clean; instruction, output; or messages;"
+        " rename the fields",
     ),
     (["train", "bse"], "no recipe is called 'bse'; did you mean base?"),
 ]

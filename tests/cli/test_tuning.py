@@ -192,9 +192,9 @@ REFUSED = [
     # a name that is no recipe
     (
         ["xyz"],
-        "no recipe is called 'xyz'; shipped are base, cpu-tiny, cpu-tiny-chatbot, cpu-tiny-restoration,"
+        "no recipe is called 'xyz'; shipped are base, char-lm, cpu-tiny, cpu-tiny-chatbot, cpu-tiny-restoration,"
         " gemma-ko-7b-restoration-qlora, llama-pretrain-small, polyglot-ko-12.8b-koalpaca-qlora, qwen3-sft-lora,"
-        " small; give a recipe file, or one of these names",
+        " restoration-llm, small; give a recipe file, or one of these names",
     ),
     # a slip in a file's name, and one in a shipped recipe's
     *(
@@ -638,9 +638,9 @@ ROAD = [
     ["runs"],
     ["runs", "show", "faq", "--json"],
     ["runs", "compare", "faq", "whole", "--markdown"],
-    ["chat", "runs/faq", "방이 넓은가요?", "--max-new-tokens", "8"],
+    ["ask", "방이 넓은가요?", "--model", "runs/faq", "--max-new-tokens", "8"],
     ["publish", "runs/faq", "--to", "published"],
-    ["chat", "published", "방이 넓은가요?", "--max-new-tokens", "8"],
+    ["ask", "방이 넓은가요?", "--model", "published", "--max-new-tokens", "8"],
 ]
 
 

@@ -1,7 +1,9 @@
 """
-Models that have learnt a few answers by heart, so that a wrong prompt by one token gives another answer.
+Models that have learnt a few answers by heart, so that a wrong prompt by one token gives another answer; and models
+that have learnt nothing, which write anything.
 
 In: the name of a template. Out: the folder of a tiny llama that was trained on rows of that template in a plain loop.
+In: an architecture and a tokenizer. Out: the folder of a tiny model with random weights.
 """
 
 from collections.abc import Callable
@@ -92,4 +94,50 @@ def _teach(name: str, tokenizer_folder: Path, folder: Path) -> Path:
     tokenizer.fast.save_pretrained(folder)
     save_prompting(folder, template, settings, "pairs" if name == "restoration" else None)
     assert loss.item() < LEARNT_BY_HEART
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory, tokenizer_folder) -> Callable[..., Path]:
+    """Save a model of two blocks with random weights; each kind is made once, so a test must not write into it."""
+    made: dict[tuple[str, ...], Path] = {}
+
+    def save(architecture: str = "llama", chat: str | None = None, kind: str = "bytes") -> Path:
+        key = architecture, str(chat), kind
+        if key not in made:
+            folder = tmp_path_factory.mktemp("models") / f"tiny-{architecture}"
+            if kind == "fallback":
+                tokenizer = _characters_with_bytes(tmp_path_factory.mktemp("fallback"))
+            else:
+                tokenizer = tokenizer_folder(kind, chat)
+            made[key] = _save(architecture, tokenizer, folder)
+        return made[key]
+
+    return save
+
+
+def _characters_with_bytes(folder: Path) -> Path:
+    """A token a character, and bytes for those that were not seen, as cpu-tiny has them."""
+    from hanpuri.training.loading.vocabulary import train_tokenizer
+    from hanpuri.training.recipe import TrainTokenizerSettings
+
+    texts = [text for pair in (*LEARNT.items(), *NOISY.items()) for text in pair]
+    train_tokenizer(TrainTokenizerSettings(type="character", vocab_size=360, min_frequency=1), texts, folder)
+    return folder
+
+
+def _save(architecture: str, tokenizer: Path, folder: Path) -> Path:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    fast = load_tokenizer(tokenizer).fast
+    sizes = {"vocab_size": len(fast), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "max_position_embeddings": 512}
+    grouped = {} if architecture == "gpt-neox" else {"num_key_value_heads": 2, "head_dim": 8}
+    ids = {"bos_token_id": fast.bos_token_id, "eos_token_id": fast.eos_token_id, "pad_token_id": fast.pad_token_id}
+    model_type = {"gpt-neox": "gpt_neox", "gemma3": "gemma3_text"}.get(architecture, architecture)
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(model_type, **sizes, **heads, **ids, **grouped))
+    model.save_pretrained(folder)
+    fast.save_pretrained(folder)
     return folder

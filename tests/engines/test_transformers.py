@@ -10,6 +10,8 @@ from hanpuri.data.records.records import Record
 from hanpuri.data.templates import load_template
 from hanpuri.data.tokenizers import load_tokenizer
 from hanpuri.engines.base import Decoding, Engine
+from hanpuri.engines.opening import open_engine
+from hanpuri.engines.settings import EngineSettings
 from hanpuri.engines.transformers import TransformersEngine
 from hanpuri.errors import HanpuriError
 from hanpuri.evaluation.metrics import char_accuracy, exact_match, token_f1
@@ -37,6 +39,57 @@ def test_four_learnt_answers_come_back_word_for_word(engine_of, learnt, kind):
     answers = engine.generate([{"instruction": question, "input": ""} for question in learnt])
     assert [(answer.text, answer.finished) for answer in answers] == [(text, True) for text in learnt.values()]
     assert engine.name == "taught-koalpaca"
+
+
+def test_a_prompt_is_given_as_text_and_its_tokens_are_counted(engine_of, learnt):
+    engine = engine_of("koalpaca")
+    rows = [{"instruction": question, "input": ""} for question in learnt]
+    texts = [engine.prompt(row, "1") for row in rows]
+    assert texts[0] == "### 질문: 입실은 몇 시부터 하나요?\n\n### 답변:"
+    counts = [engine.count_tokens(row) for row in rows]
+    assert [answer.num_prompt_tokens for answer in engine.generate(rows)] == counts
+    assert engine.stream(rows[0], lambda piece: None).num_prompt_tokens == counts[0]
+
+
+def test_a_stop_ends_an_answer_in_a_batch_and_in_a_stream(engine_of, learnt):
+    engine, (question, text) = engine_of("koalpaca"), list(learnt.items())[3]
+    # The answer itself begins with a space of the template, which ends nothing.
+    decoding = Decoding(stop=("\n", " 창문"))
+    assert text.index(" 창문") < text.index("\n")
+    row, pieces = {"instruction": question, "input": ""}, []
+    (answer,) = engine.generate([row], decoding)
+    assert (answer.text, answer.finished) == (text[: text.index(" 창문")], True)
+    assert engine.stream(row, pieces.append, decoding) == answer
+    assert "".join(pieces) == answer.text
+    assert engine.generate([row], Decoding(stop=(" ",)))[0].text == text.split(" ")[0]
+
+
+# what is asked for besides: each changes what may be answered, and so what answers are kept under
+OTHERWISE = [
+    {"template": "alpaca-ko"},
+    {"system": "짧게."},
+    {"aligned": "syllables"},
+    {"precision": "bf16"},
+    {"four_bit": True},
+]
+
+
+def test_an_engine_is_opened_as_it_is_written(taught, learnt):
+    folder = taught("koalpaca")
+    told = {"engine": "transformers", "model": str(folder), "device": "cpu"}
+    question, text = next(iter(learnt.items()))
+    with open_engine(EngineSettings(**told)) as engine:
+        assert engine.name == f"transformers:{folder}"
+        assert engine.generate([{"instruction": question, "input": ""}])[0].text == text
+        identities = [engine.identity]
+    for other in OTHERWISE:
+        with open_engine(EngineSettings(**told, **other)) as engine:
+            identities.append(engine.identity)
+    with open_engine(EngineSettings(**told)) as engine:
+        assert engine.identity == identities[0]
+        engine.prompting = engine.prompting.with_system("짧게.")
+        assert engine.identity == identities[2]
+    assert len(set(identities)) == 1 + len(OTHERWISE)
 
 
 def test_a_streamed_answer_comes_in_pieces_that_make_up_the_whole(engine_of, learnt):

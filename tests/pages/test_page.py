@@ -13,14 +13,20 @@ from hypothesis import strategies as st
 
 from hanpuri.pages.page import (
     MAX_SHOWN,
+    Marked,
+    Noted,
     Notices,
     Numbers,
     Page,
     Paragraph,
+    Piece,
     Plots,
     RowText,
+    Score,
     Section,
     Share,
+    Specimen,
+    Specimens,
     Table,
     render,
 )
@@ -81,6 +87,42 @@ def test_figures_stand_on_the_right_and_rows_are_marked_as_korean():
         '<td class="figure">0 %</td>',
     ]
     assert '<th scope="col" class="figure">rows</th>' in html
+
+
+def test_a_score_has_its_interval_below_and_the_best_stands_out():
+    row = (Noted("cer ↓", "edits < 1"), Score("0.1000", "0.08 to 0.12"), Score("0.0500", best=True))
+    html = page(Table(("measure", "a", "openai:http://b"), (row,)))
+    assert cells(html) == [
+        "<td>cer ↓<small>edits &lt; 1</small></td>",
+        '<td class="figure">0.1000<small>0.08 to 0.12</small></td>',
+        '<td class="figure"><strong title="the best">★ 0.0500</strong></td>',
+    ]
+    # an address has no spaces to break a line at
+    assert "openai:<wbr>http:<wbr>/<wbr>/<wbr>b</th>" in html
+
+
+def test_rows_to_be_read_one_by_one_say_what_is_wrong_with_them():
+    pieces = (
+        Piece("방이 <"),
+        Piece("오", "wrong", "ㅗ→ㅛ", 'vowel "ㅗ"'),
+        Piece("!", "extra", told="too much"),
+        Piece("?", "missing"),
+    )
+    lines = (("noisy", RowText("빵")), ("restored <b>", Marked(pieces)))
+    html = page(Specimens("The worst", (Specimen("row 1 <b>", lines),)))
+    assert '<h3 class="specimens">The worst</h3>' in html
+    assert "<p>row 1 &lt;b&gt;</p>" in html
+    assert '<dt>noisy</dt><dd><bdi lang="ko">빵</bdi></dd>' in html
+    assert '<dt>restored &lt;b&gt;</dt><dd><bdi lang="ko">방이 &lt;<mark title="vowel &#34;ㅗ&#34;">' in html
+    assert "<ruby>오<rt>ㅗ→ㅛ</rt></ruby></mark>" in html
+    assert '<del title="too much">!</del><ins>?</ins></bdi></dd>' in html
+    assert "<details>" not in html
+
+
+def test_many_rows_are_folded_away():
+    html = page(Specimens("The worst", (Specimen("row 1", (("noisy", RowText("빵")),)),), folded=True))
+    assert "<details><summary>The worst</summary>" in html
+    assert html.count("</details>") == 1
 
 
 def test_a_cell_may_hold_several_rows():

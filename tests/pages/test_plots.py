@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hanpuri.pages.plots import MAX_LABEL_COLUMNS, SERIES, Plot, bars, histogram, lines
+from hanpuri.pages.plots import MAX_LABEL_COLUMNS, SERIES, Plot, bars, heat_map, histogram, lines, reliability
 
 
 def labels_plot(labels=("긍정", "부정"), title="Rows by label", **series) -> Plot:
@@ -210,11 +210,122 @@ def test_courses_that_cannot_be_drawn_are_refused(series, message):
         loss_plot(series=series)
 
 
+# --- heat maps
+
+
+def letters_map(counts=((0, 30), (2, 0)), rows="ㄱㄲ", columns="ㄱㄲ", title="Leads") -> Plot:
+    return heat_map(title, rows, columns, counts, axes=("restored", "clean"), told="ㄱ as ㄲ.")
+
+
+def fields(plot: Plot) -> list[tuple[float, str]]:
+    """How dark the fields are, and where: a path holds all of one shade. Behind them the scale is drawn."""
+    root = ElementTree.fromstring(plot.svg)
+    paths = [path for path in root.iter("path") if "fill: var(--series-2" in path.get("style", "")]
+    scale = sum(text[0].isdigit() for text in texts(plot))
+    opacities = (re.search(r"opacity: ([\d.]+)", path.get("style")) for path in paths)
+    dark = [float(found[1]) if found else 1.0 for found in opacities]
+    return [(one, path.get("d")) for one, path in zip(dark, paths, strict=True)][:-scale]
+
+
+def test_a_heat_map_names_its_rows_columns_and_axes():
+    assert texts(letters_map(rows="ㅏㅑ")) == [
+        "ㄱ",
+        "ㄲ",
+        "ㅏ",
+        "ㅑ",
+        "1+",
+        "2+",
+        "4+",
+        "8+",
+        "16+",
+        "restored",
+        "clean",
+    ]
+
+
+def test_the_more_often_the_darker():
+    assert [dark for dark, _ in fields(letters_map([[0, 100], [1, 0]]))] == [0.2, 1.0]
+    assert [dark for dark, _ in fields(letters_map([[0, 100, 99], [9, 0, 1]], columns="가나다"))] == [0.2, 0.56, 1.0]
+
+
+def test_a_count_of_nothing_is_an_empty_field():
+    ((_, path),) = fields(letters_map([[0, 5, 0], [0, 0, 5]], columns="가나다"))
+    assert path.count("M") == 2
+
+
+def test_the_field_of_a_row_and_column_is_where_their_names_are():
+    plot = letters_map([[0, 0], [7, 0]], rows="ㅏㅑ")
+    names = {text.text: text for text in ElementTree.fromstring(plot.svg).iter("text")}
+    ((_, field),) = fields(plot)
+    corners = [tuple(map(float, corner)) for corner in re.findall(r"(-?[\d.]+) (-?[\d.]+)", field)]
+    (left, right), (top, bottom) = ((min(side), max(side)) for side in zip(*corners, strict=True))
+    assert left < float(names["ㄱ"].get("x")) < right
+    assert top < float(names["ㅑ"].get("y")) - 4 < bottom
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 31, 32, 10**6])
+def test_the_scale_begins_at_one_and_reaches_the_most_frequent(most):
+    scale = [text for text in texts(letters_map([[0, most], [1, 0]])) if text[0].isdigit()]
+    starts = [int(start.rstrip("+").replace(",", "")) for start in scale]
+    assert starts[0] == 1
+    assert starts[-1] <= most
+    assert len(starts) <= 5
+
+
+def test_the_largest_table_of_letters_fits_the_width():
+    letters = [chr(0x3131 + place) for place in range(28)]
+    plot = letters_map([[1] * 28] * 28, rows=letters, columns=letters)
+    assert ElementTree.fromstring(plot.svg).get("viewBox").split()[2] == "400"
+    assert len(plot.svg) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (((0, 0), (0, 0)), "expected counts of 0 and more, and one of them above 0"),
+        (((0, 1), (-1, 0)), "expected counts of 0 and more, and one of them above 0"),
+        (((0, 1),), "found counts of the shape (1, 2), expected (2, 2)"),
+        (((0, 1), (0,)), "found counts of the shape (2, 1, 2), expected (2, 2)"),
+    ],
+)
+def test_a_heat_map_that_cannot_be_drawn_is_refused(counts, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        letters_map(counts)
+
+
+# --- confidence and truth
+
+
+def sure_plot(**series) -> Plot:
+    series = series or {"base": [(0.55, 0.5, 40), (0.97, 0.99, 9000)]}
+    return reliability("Confidence", series, axes=("confidence", "right"), told="It is sure.")
+
+
+def test_a_bin_is_a_dot_on_axes_from_0_to_1():
+    plot = sure_plot(base=[(0.0, 0.0, 1), (1.0, 1.0, 1)], small=[(0.5, 0.5, 3)])
+    assert plot.legend == ("base", "small")
+    assert texts(plot)[-2:] == ["confidence", "right"]
+    assert [label for label in texts(plot) if label in ("0", "1")] == ["0", "1", "0", "1"]
+    assert plot == sure_plot(base=[(1.0, 1.0, 1), (0.0, 0.0, 1)], small=[(0.5, 0.5, 3)])  # in whatever order
+
+
+@pytest.mark.parametrize(
+    ("series", "message"),
+    [
+        ({"base": []}, "the series 'base' has no bins, expected 1 or more"),
+        ({str(number): [(1, 1, 1)] for number in range(7)}, "found 7 series, expected 1 to 6"),
+    ],
+)
+def test_confidence_that_cannot_be_drawn_is_refused(series, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        sure_plot(**series)
+
+
 # --- what must not stand in a plot
 
 
 def test_a_plot_brings_no_address_no_style_sheet_and_no_metadata():
-    for plot in (labels_plot(), lengths_plot(), loss_plot(mark=("best", 20))):
+    for plot in (labels_plot(), lengths_plot(), loss_plot(mark=("best", 20)), letters_map(), sure_plot()):
         assert "http" not in plot.svg
         assert "<style" not in plot.svg
         assert "metadata" not in plot.svg

@@ -1,5 +1,7 @@
 """Answers: the same alone and in a batch, no broken syllable, and a model in training comes back as it was."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, GenerationConfig
@@ -69,6 +71,10 @@ def test_an_answer_ends_before_its_stop_token_and_its_stop_text(loaded):
     (answer,) = generate(model, tokenizer, prompts, SHORT, stop_text=stop)
     assert (answer.text, answer.finished) == (whole.text.partition(stop)[0], True)
     assert answer.num_tokens < 12
+    several = replace(SHORT, stop=("없는 말", whole.text[5:8]))
+    assert generate(model, tokenizer, prompts, several, stop_text=stop) == [answer]
+    (later,) = generate(model, tokenizer, prompts, replace(SHORT, stop=(stop,)), before=whole.text[:5])
+    assert later.text.startswith(whole.text[:5])
 
 
 def written(model, tokenizer, prompt):

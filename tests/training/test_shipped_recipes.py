@@ -47,6 +47,8 @@ ON = [
     ("cpu-tiny-chatbot", "llama"),
     ("cpu-tiny", None),
     ("llama-pretrain-small", None),
+    ("restoration-llm", "llama"),
+    ("char-lm", None),
 ]
 
 

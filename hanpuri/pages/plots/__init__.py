@@ -11,6 +11,8 @@ machine.
 
 from hanpuri.pages.plots.bar_plots import MAX_LABEL_COLUMNS, bars, histogram
 from hanpuri.pages.plots.drawing import SERIES, Plot
+from hanpuri.pages.plots.heat_maps import heat_map
 from hanpuri.pages.plots.line_plots import lines
+from hanpuri.pages.plots.reliability_plots import reliability
 
-__all__ = ["MAX_LABEL_COLUMNS", "SERIES", "Plot", "bars", "histogram", "lines"]
+__all__ = ["MAX_LABEL_COLUMNS", "SERIES", "Plot", "bars", "heat_map", "histogram", "lines", "reliability"]
