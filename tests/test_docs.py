@@ -188,6 +188,15 @@ def test_a_command_that_is_only_shown_has_options_that_exist(page, line, desk):
     assert unknown == [], page
 
 
+@pytest.mark.parametrize("readme", READMES, ids=[path.name for path in READMES])
+def test_the_table_of_engines_is_the_one_that_was_measured(readme):
+    from benchmarks.engines import make_tables, read_results
+
+    text = readme.read_text(encoding="utf-8")
+    shown = text.partition("<!-- engines:begin -->")[2].partition("<!-- engines:end -->")[0]
+    assert shown.strip() == make_tables(read_results(), korean=readme.name == "README.ko.md").strip()
+
+
 @pytest.mark.parametrize("verb", COMMANDS_WITH_EXAMPLES)
 def test_help_ends_with_the_examples_that_the_readme_promises(verb, desk):
     for readme in READMES:

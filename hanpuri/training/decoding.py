@@ -151,6 +151,21 @@ class Draw:
         return torch.full_like(scores, -torch.inf).scatter_(1, order.gather(1, picked), 0.0)
 
 
+class StopRoom:
+    """Tells transformers which rows have no position left, where some of a batch have more than others."""
+
+    def __init__(self, rooms: Sequence[int], start: int) -> None:
+        self._rooms = rooms
+        self._start = start
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        """Tell it for each row of `input_ids`, (B, T)."""
+        import torch
+
+        written = input_ids.shape[1] - self._start
+        return torch.tensor([written >= room for room in self._rooms], device=input_ids.device)
+
+
 class StopText:
     """Tells transformers which rows have written a text that ends an answer."""
 

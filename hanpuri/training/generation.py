@@ -21,8 +21,8 @@ from hanpuri.data.records.records import Record
 from hanpuri.data.templates import Rendered, Template
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError
-from hanpuri.training.decoding import Decoding, Draw, Ends, Generated, Listener, StopText, read_answer
-from hanpuri.training.loading.rope import reach
+from hanpuri.training.decoding import Decoding, Draw, Ends, Generated, Listener, StopRoom, StopText, read_answer
+from hanpuri.training.loading.rope import reach, turns_alike
 from hanpuri.training.prompting import Prompting, make_prompting
 from hanpuri.training.recipe import GenerationSettings
 
@@ -83,10 +83,11 @@ def generate(
     ends = _ends(model, stop_ids, stop_text, decoding, before)
     answers: list[Generated | None] = [None] * len(tokens)
     with _answering(model) as base:
-        for places, room in _batches(tokens, find_positions(model), decoding):
-            rows = _write(
-                base, [tokens[place] for place in places], tokenizer, decoding, room, ends, guide and guide(places)
-            )
+        rooms = _rooms(tokens, find_positions(model), decoding)
+        for places in _batches(tokens, rooms, decoding, mixed=turns_alike(model.config)):
+            prompted = [tokens[place] for place in places]
+            left = [rooms[place] for place in places]
+            rows = _write(base, prompted, tokenizer, decoding, left, ends, guide and guide(places))
             for place, ids in zip(places, rows, strict=True):
                 answers[place] = read_answer(ids, tokenizer, ends)
     return [answer for answer in answers if answer is not None]
@@ -115,8 +116,8 @@ def stream(
     ends = _ends(model, prompting.stop_ids, "" if guide else prompting.stop_text, decoding, prompting.before)
     listener = Listener(tokenizer, ends, prompting, on_text)
     with _answering(model) as base:
-        ((_, room),) = _batches([ids], positions, decoding)
-        rows = _write(base, [ids], tokenizer, decoding, room, ends, guide, listener)
+        rooms = _rooms([ids], positions, decoding)
+        rows = _write(base, [ids], tokenizer, decoding, rooms, ends, guide, listener)
     raw = read_answer(rows[0], tokenizer, ends)
     answer = Generated(prompting.answer_of(raw.text), raw.num_tokens, raw.finished, raw.num_trimmed)
     listener.close(answer.text)
@@ -259,21 +260,22 @@ def _answering(model: Any) -> Iterator[Any]:
             module.training = training
 
 
+def _rooms(tokens: Sequence[Sequence[int]], positions: int | None, decoding: Decoding) -> list[int]:
+    """Count how many tokens each prompt may get behind it."""
+    longest = decoding.max_new_tokens
+    return [longest if positions is None else min(positions - len(ids), longest) for ids in tokens]
+
+
 def _batches(
-    tokens: Sequence[Sequence[int]], positions: int | None, decoding: Decoding
-) -> Iterator[tuple[list[int], int]]:
-    """Group prompts of like length, the longest first: places, and how many tokens each may get behind it."""
-
-    def room(place: int) -> int:
-        left = decoding.max_new_tokens if positions is None else positions - len(tokens[place])
-        return min(left, decoding.max_new_tokens)
-
+    tokens: Sequence[Sequence[int]], rooms: Sequence[int], decoding: Decoding, *, mixed: bool
+) -> Iterator[list[int]]:
+    """Group the places of prompts of like length, the longest first; unless `mixed`, of the same room only."""
     # The longest first: where memory does not do, it fails at once.
     by_length = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
-    for left, group in groupby(by_length, room):
+    for _, group in groupby(by_length, lambda place: 0 if mixed else rooms[place]):
         places = list(group)
         for start in range(0, len(places), decoding.batch_size):
-            yield places[start : start + decoding.batch_size], left
+            yield places[start : start + decoding.batch_size]
 
 
 def _write(
@@ -281,7 +283,7 @@ def _write(
     prompts: Sequence[Sequence[int]],
     tokenizer: Tokenizer,
     decoding: Decoding,
-    room: int,
+    rooms: Sequence[int],
     ends: Ends,
     guide: Guide | None = None,
     listener: Listener | None = None,
@@ -297,7 +299,11 @@ def _write(
     mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts])
     device = next(model.parameters()).device
     settings = make_settings(
-        max_new_tokens=room, do_sample=False, use_cache=True, pad_token_id=pad_id, eos_token_id=sorted(ends.ids) or None
+        max_new_tokens=max(rooms),
+        do_sample=False,
+        use_cache=True,
+        pad_token_id=pad_id,
+        eos_token_id=sorted(ends.ids) or None,
     )
     written = model.generate(
         input_ids.to(device),
@@ -310,8 +316,9 @@ def _write(
         stopping_criteria=[
             *([guide.look_ahead] if guide else []),
             *([StopText(ends, tokenizer, width)] if ends.texts else []),
+            *([StopRoom(rooms, width)] if len(set(rooms)) > 1 else []),
         ],
         streamer=listener,
     )
     rows: list[list[int]] = written[:, width:].tolist()
-    return rows
+    return [row[:room] for row, room in zip(rows, rooms, strict=True)]

@@ -13,6 +13,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -52,6 +53,20 @@ def test_lines_from_a_pipe_are_the_turns_of_one_conversation(taught, capsys, mon
     monkeypatch.setattr(sys, "stdin", io.StringIO("주차장이 있나요?\n\n얼마인가요?\n/reset\n얼마인가요?\n"))
     run(Choice(model=str(taught("chat")), device="cpu"), SHORT)
     assert capsys.readouterr().out == "네, 두 대까지 됩니다.\n주차는 무료입니다.\n무엇이 얼마인지 알려 주세요.\n"
+
+
+def test_a_reader_who_leaves_ends_the_conversation_quietly():
+    said = [sys.executable, "-m", "hanpuri", "chat", "echo"]
+    with subprocess.Popen(said, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as talk:
+        talk.stdin.write("안녕\n".encode())
+        talk.stdin.flush()
+        assert talk.stdout.readline() == "안녕\n".encode()
+        talk.stdout.close()
+        with suppress(BrokenPipeError):
+            talk.stdin.write("또\n".encode())
+            talk.stdin.close()
+        told = talk.stderr.read().decode()
+    assert (talk.returncode, told) == (0, "2 tokens, 0.0 s\n")
 
 
 def test_an_engine_without_turns_answers_each_question_alone(capsys):

@@ -54,6 +54,19 @@ def test_a_prompt_gets_the_same_answer_alone_and_beside_others(loaded, architect
     assert generate(model, tokenizer, prompts[::-1], small) == together[::-1]
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_prompts_with_more_and_less_room_are_answered_together_each_to_its_last_position(loaded, architecture):
+    model, tokenizer = loaded(architecture)
+    prompts = prompts_of(*["방이 넓어요 " * count for count in (159, 155, 161)])
+    lengths = [len(prompt_ids(prompt, tokenizer)) for prompt in prompts]
+    assert POSITIONS - 60 < min(lengths) < max(lengths) < POSITIONS
+    decoding = Decoding(max_new_tokens=400)
+    together = generate(model, tokenizer, prompts, decoding)
+    assert together == [generate(model, tokenizer, [prompt], decoding)[0] for prompt in prompts]
+    cut = [length + answer.num_tokens for length, answer in zip(lengths, together, strict=True) if not answer.finished]
+    assert cut == [POSITIONS] * len(cut)
+
+
 def test_no_prompt_has_no_answer(loaded):
     assert generate(*loaded(), [], SHORT) == []
 

@@ -67,6 +67,16 @@ def reach(config: Any) -> int | None:
     return int(positions * rope["factor"]) if rope.get("rope_type") == "dynamic" else int(positions)
 
 
+def turns_alike(config: Any) -> bool:
+    """
+    Tell whether a text is read the same whatever the length of those beside it, beyond the last position too.
+
+    Not so where the turning depends on the longest text of a batch (dynamic, longrope), or where positions are learnt.
+    """
+    rope = getattr(config.get_text_config(), "rope_parameters", None) or {}
+    return rope.get(WIDE, rope).get("rope_type") in set(KNOWN) - {"dynamic"}
+
+
 def _wide(config: Any) -> dict[str, Any]:
     """Find how positions turn now, in the layers that see the whole text."""
     parameters = getattr(config, "rope_parameters", None) or {}

@@ -5,10 +5,12 @@ In: rows whose texts have known faults, and steps that mend or make some. Out: a
 """
 
 import json
+from pathlib import Path
 
 import pytest
 
 from hanpuri.cli.postprocessing import Wanted, run
+from hanpuri.engines.echo import EchoEngine
 from hanpuri.errors import DataError
 from hanpuri.evaluation.postprocessing.recipe import StepSettings, read_steps
 from hanpuri.evaluation.postprocessing.selection import Rows, select
@@ -101,8 +103,32 @@ def test_the_command_tells_all_as_json(pairs, capsys):
     assert {"step", "before", "after", "difference", "rows_better", "rows_worse", "verdict"} <= told["trials"][0].keys()
 
 
+def test_an_output_that_cannot_be_written_is_refused_before_a_row_is_asked(pairs, monkeypatch):
+    monkeypatch.setattr(EchoEngine, "generate", None)
+    for out, message in (
+        ("none/steps.yaml", "none/steps.yaml: found no folder none, expected one to write into; make it: mkdir -p none"),
+        (".", ".: found a folder, expected the name of a file to write; name a file in it"),
+    ):
+        with pytest.raises(DataError) as error:
+            run(Path("pairs.jsonl"), Wanted("echo", ("feasibility",)), out=Path(out), kept=None, as_json=False)
+        assert str(error.value) == message
+
+
+def test_an_output_behind_a_link_is_replaced_and_the_link_stays(pairs):
+    Path("steps.yaml").symlink_to("real.yaml")
+    run(Path("pairs.jsonl"), Wanted("echo", ("feasibility",)), out=Path("steps.yaml"), kept=None, as_json=False)
+    assert Path("steps.yaml").is_symlink()
+    assert read_steps(Path("real.yaml")).steps == ()
+
+
 # what is wanted, of which file; what is said
 WRONG = [
+    (
+        Wanted("echo", choose_on=Path("pairs.jsonl")),
+        "pairs.jsonl",
+        "pairs.jsonl: found 120 rows that are in pairs.jsonl too, expected other pairs;"
+        " leave --choose-on out: the file is then parted in two",
+    ),
     (Wanted(steps=("dictonary",)), "pairs.jsonl", "there is no step dictonary; did you mean dictionary?"),
     (Wanted(measure="char_acuracy"), "pairs.jsonl", "there is no measure char_acuracy; did you mean char_accuracy?"),
     (
@@ -121,8 +147,6 @@ WRONG = [
 
 @pytest.mark.parametrize(("wanted", "name", "message"), WRONG)
 def test_a_wrong_call_says_in_one_line_what_to_mend(pairs, wanted, name, message):
-    from pathlib import Path
-
     Path("few.jsonl").write_text('{"noisy": "뺭이", "clean": "빵이"}\n', encoding="utf-8")
     Path("noisy.jsonl").write_text('{"noisy": "뺭이"}\n', encoding="utf-8")
     with pytest.raises(DataError) as error:
