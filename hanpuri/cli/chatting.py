@@ -100,7 +100,8 @@ class Conversation:
             if answer.failure:
                 tell(f"no answer: {answer.failure}")
                 return ""
-            tell(f"{answer.num_tokens} tokens, {time.perf_counter() - started:.1f} s", dim=True)
+            tokens = f"{answer.num_tokens} tokens, " if answer.num_tokens or not answer.text else ""  # untold by some
+            tell(f"{tokens}{time.perf_counter() - started:.1f} s", dim=True)
             if not answer.finished:
                 tell(f"cut at {answer.num_tokens} tokens, --max-new-tokens allows more")
         except KeyboardInterrupt:

@@ -124,7 +124,10 @@ def _print_table(head: Sequence[str], rows: Sequence[Sequence[Shown]]) -> None:
     for row in rows:
         grid.add_row(*(Text(f"{text} ★", style="bold green") if best else Text(text) for text, best in row))
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
-    Console(width=width, highlight=False).print(grid)
+    console = Console(width=width, highlight=False)
+    with console.capture() as told:  # by itself, rich ends the program when the reader of a pipe has gone
+        console.print(grid)
+    print(told.get(), end="")
 
 
 def _told(one: Interval | None) -> str:

@@ -239,7 +239,8 @@ def _rates(row_set: RowSet, answers: Sequence[Answer], kept: frozenset[int], sec
     if not asked or not seconds:
         return {}
     counts = len(asked), sum(len(row.asked) for row, _ in asked), sum(answer.num_tokens for _, answer in asked)
-    return {name: count / seconds for name, count in zip(PER_SECOND, counts, strict=True)}
+    # Some servers do not tell how many tokens their answers have.
+    return {name: count / seconds for name, count in zip(PER_SECOND, counts, strict=True) if count}
 
 
 def _count(

@@ -154,6 +154,14 @@ def test_half_a_surrogate_pair_is_scored_and_kept_as_any_character(here, tmp_pat
         assert json.loads(capsys.readouterr().out)["exact_match"] == 1.0
 
 
+def test_a_reader_who_leaves_ends_it_quietly(here):
+    said = [sys.executable, "-m", "hanpuri", "evaluate", str(here(PAIRS)), "--engine", "echo"]
+    with subprocess.Popen(said, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as done:
+        done.stdout.close()
+        assert done.stderr.read() == ""
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize("buffered", ["", "1"])
 def test_a_full_disk_is_one_line(here, buffered):
     said = [sys.executable, "-m", "hanpuri", "evaluate", str(here(PAIRS)), "--engine", "echo"]

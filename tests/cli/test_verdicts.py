@@ -111,6 +111,14 @@ def test_a_fault_is_one_line(call, arguments, message):
     assert (done.code, done.out, done.err) == (2, "", f"hanpuri: {message}\n")
 
 
+def test_a_page_that_cannot_be_written_is_one_line(call, desk):
+    (desk / "verdicts" / "mine" / "verdict.html").mkdir(parents=True)
+    done = call("verdict", "my.yaml")
+    told = "hanpuri: verdicts/mine cannot be written: Is a directory; make room for it\n"
+    assert (done.code, done.out, done.err) == (2, "", told)
+    assert json.loads((desk / "verdicts" / "mine" / "verdict.json").read_text(encoding="utf-8"))["name"] == "mine"
+
+
 def test_after_ctrl_c_the_same_command_goes_on(call, desk):
     command = [sys.executable, "-m", "hanpuri", "verdict", "my.yaml", "--set", "decoding.batch_size=1"]
     process = subprocess.Popen(command, cwd=desk, stderr=subprocess.PIPE, text=True, env={**os.environ})

@@ -20,7 +20,7 @@ import pytest
 from hanpuri.cli import chatting
 from hanpuri.cli.chatting import Conversation, obey, run
 from hanpuri.cli.choosing import Choice, choose
-from hanpuri.engines.base import Decoding
+from hanpuri.engines.base import Answer, Decoding
 from hanpuri.engines.echo import EchoEngine
 from hanpuri.engines.transformers import TransformersEngine
 from hanpuri.errors import DataError, RecipeError
@@ -47,6 +47,12 @@ def talk(engine):
 def test_a_turn_tells_its_tokens_and_its_time(talk, capsys):
     talk.ask("주차장이 있나요?")
     assert TURN.fullmatch(capsys.readouterr().err)
+
+
+def test_a_turn_tells_no_tokens_where_the_server_tells_none(capsys, monkeypatch):
+    monkeypatch.setattr(EchoEngine, "stream", lambda _, row, on_text, *__, **___: Answer("네", 0, finished=True))
+    Conversation(EchoEngine(), SHORT).ask("안녕")
+    assert capsys.readouterr().err == "0.0 s\n"
 
 
 def test_lines_from_a_pipe_are_the_turns_of_one_conversation(taught, capsys, monkeypatch):

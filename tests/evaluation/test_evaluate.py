@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hanpuri.engines.base import Decoding
+from hanpuri.engines.base import Answer, Decoding
 from hanpuri.engines.cache import AnswerCache
 from hanpuri.errors import DataError, EngineError
 from hanpuri.evaluation.evaluate import evaluate
@@ -141,6 +141,13 @@ def test_slices_are_scored_each_by_itself(scripted, rows_of):
     assert by_length == {"1-20": (3, 1.0), "21-50": (1, 0.0)}
     by_rule = {one.value: one.num_rows for one in found.slices if one.by == "rule"}
     assert by_rule == {"lead": 1, "liaison": 1, "none": 1, "other": 1, "vowel": 1}
+
+
+def test_no_speed_is_told_of_tokens_that_a_server_does_not_count(scripted, rows_of, monkeypatch):
+    uncounted = [Answer(text, 0, finished=True) for text, _ in ROWS]
+    monkeypatch.setattr(scripted, "generate", lambda *_, **__: uncounted)
+    found = evaluate(scripted(mend), rows_of(*ROWS), unchanged_clean=False)
+    assert set(found.per_second) == {"rows", "chars"}
 
 
 def test_the_scores_as_json_begin_with_what_they_always_were(scripted, rows_of):

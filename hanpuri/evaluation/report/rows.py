@@ -84,6 +84,9 @@ def worst_rows(judged: Judged, folded: bool) -> Block:
     engine = printable(judged.evaluation.engine)
     if not wrong:
         return Paragraph(f"{engine}: every row that was answered is right.")
+    answered = zip(judged.evaluation.answers, judged.evaluation.row_set.rows, strict=True)
+    if all(answer.text == row.asked for answer, row in answered):
+        return Paragraph(f"{engine}: every answer is its question; they are not shown.")
     shown = [int(row) for row in np.argsort(-badness, kind="stable")[: min(wrong, MAX_ROWS)]]
     names = _names(judged)
     caption = f"{engine}: the worst {len(shown):,} of {wrong:,} rows with a fault"

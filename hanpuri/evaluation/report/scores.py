@@ -120,8 +120,11 @@ def _slice_bars(
         printable(one.engine): [_finite(of.get(value)) for value in values]
         for one, of in zip(shown, scores, strict=False)
     }
-    worst = min(values, key=lambda value: _finite(scores[0].get(value)))
-    told = f"{printable(shown[0].engine)} does worst on {printable(worst)}."
+    best = max(
+        range(len(shown)), key=lambda at: shown[at].scores[measure].value if measure in shown[at].scores else 0.0
+    )
+    worst = min(values, key=lambda value: _finite(scores[best].get(value)))
+    told = f"{printable(shown[best].engine)} does worst on {printable(worst)}."
     if is_less_better(measure):
         told = "Less is better."
     if len(evaluations) > len(shown):

@@ -103,8 +103,8 @@ def _unready(facts: Facts) -> Advice | None:
 def _nobody_answered(facts: Facts) -> Advice | None:
     if facts.candidates:
         return None
-    reasons = tuple(f"{label}: {why}" for label, why in facts.unavailable)
-    return Advice("it cannot be told yet", "none of the candidates answered", reasons, ("mend one of them",))
+    # Why, stands among what is always said.
+    return Advice("it cannot be told yet", "none of the candidates answered", steps=("mend one of them",))
 
 
 def _reached(facts: Facts) -> Advice | None:

@@ -280,7 +280,10 @@ def _seconds(path: Path, label: str, found: Evaluation) -> float | None:
     seconds, rows = times.get(label, (0.0, 0))
     if pace := found.per_second.get("rows"):
         seconds, rows = seconds + found.seconds, rows + round(pace * found.seconds)
-        write_json(path, {**times, label: [round(seconds, 4), rows]})
+        try:
+            write_json(path, {**times, label: [round(seconds, 4), rows]})
+        except OSError as error:
+            raise DataError(f"{path} cannot be written: {error.strerror}", "make room for it") from None
     return float(seconds) / rows * len(found.answers) if rows else None
 
 

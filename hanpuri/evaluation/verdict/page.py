@@ -9,6 +9,7 @@ In: a Verdict. Out: the page, with these sections:
 import math
 from collections.abc import Sequence
 
+from hanpuri.errors import DataError
 from hanpuri.evaluation.significance import Difference, Interval
 from hanpuri.evaluation.verdict.candidates import Outcome
 from hanpuri.evaluation.verdict.facts import Curve, told
@@ -23,9 +24,18 @@ GAP = (math.nan, math.nan)
 
 
 def save(verdict: Verdict) -> None:
-    """Write verdict.json and verdict.html into the verdict's folder."""
-    write_json(verdict.folder / "verdict.json", verdict.as_dict())
-    write_whole(verdict.folder / "verdict.html", write_page(verdict))
+    """
+    Write verdict.json and verdict.html into the verdict's folder.
+
+    Raises:
+        DataError: if there is no room for them.
+    """
+    page = write_page(verdict)
+    try:
+        write_json(verdict.folder / "verdict.json", verdict.as_dict())
+        write_whole(verdict.folder / "verdict.html", page)
+    except OSError as error:
+        raise DataError(f"{verdict.folder} cannot be written: {error.strerror}", "make room for it") from None
 
 
 def write_page(verdict: Verdict) -> str:

@@ -106,7 +106,10 @@ def test_the_command_tells_all_as_json(pairs, capsys):
 def test_an_output_that_cannot_be_written_is_refused_before_a_row_is_asked(pairs, monkeypatch):
     monkeypatch.setattr(EchoEngine, "generate", None)
     for out, message in (
-        ("none/steps.yaml", "none/steps.yaml: found no folder none, expected one to write into; make it: mkdir -p none"),
+        (
+            "none/steps.yaml",
+            "none/steps.yaml: found no folder none, expected one to write into; make it: mkdir -p none",
+        ),
         (".", ".: found a folder, expected the name of a file to write; name a file in it"),
     ):
         with pytest.raises(DataError) as error:

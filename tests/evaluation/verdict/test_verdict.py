@@ -178,6 +178,7 @@ def test_who_cannot_answer_says_why_and_the_others_go_on(write_rows, recipe, tmp
         "it cannot be told yet",
         "none of the candidates answered",
     )
+    assert verdict.advice.reasons == tuple(f"{label} was left out: {said}" for label, said in why.items())
 
 
 def test_answers_of_similar_rows_are_in_the_table_where_there_are_training_rows(write_rows, recipe, tmp_path):
