@@ -11,7 +11,7 @@ With --check nothing is written; the exit code is 1 if a file is stale, and each
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
 
@@ -23,9 +23,11 @@ from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.data.recipe import PrepareRecipe
 from hanpuri.evaluation.verdict.recipe import VerdictRecipe
 from hanpuri.noise.rules import RULES
+from hanpuri.preferences.judge.recipe import JudgeRecipe
 from hanpuri.recipe import read_recipe
+from hanpuri.rounds.recipe import RoundsRecipe
 from hanpuri.runs import sha256_of
-from hanpuri.training.recipe import PretrainRecipe, SftRecipe
+from hanpuri.training.recipe import DpoRecipe, GrpoRecipe, PretrainRecipe, RewardRecipe, RlooRecipe, SftRecipe
 
 REPOSITORY = Path(__file__).parents[1]
 RECIPES = REPOSITORY / "hanpuri" / "recipes"
@@ -190,6 +192,35 @@ def preparations() -> str:
     return f"{table(head, rows)}\n\n{where}, by `python benchmarks/preparation.py --write`."
 
 
+def proof_of_alignment(figures: Mapping[str, Any] | None = None) -> str:
+    """Make the table of what `benchmarks/align.py --write` measured, or of other such figures."""
+    path = REPOSITORY / "benchmarks" / "align.json"
+    if figures is None:
+        figures = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not figures:
+        return "Nothing was measured yet: `python benchmarks/align.py --write`."
+    sets = list(dict.fromkeys(name for one in figures.values() for name in one["sets"]))
+    rows = []
+    for one in figures.values():
+        about = f"`{one['way']}`", str(one["seed"]), f"{one['seconds']:,.0f}" if one["seconds"] else UNKNOWN
+        rows.append([*about, *(_gain(one["sets"].get(name)) for name in sets)])
+    sizes = {name: one["rows"] for figure in figures.values() for name, one in figure["sets"].items()}
+    head = ["way", "seed", "seconds", *(f"{name}, {sizes[name]:,} rows" for name in sets)]
+    measured = "; ".join(dict.fromkeys(one["measured"] for one in figures.values()))
+    return f"{table(head, rows)}\n\nMeasured {measured}, by `python benchmarks/align.py --write`."
+
+
+def _gain(one: Mapping[str, Any] | None) -> str:
+    """Show a score, and behind it what it has more than fine-tuning alone, with its interval."""
+    if one is None:
+        return UNKNOWN
+    if "to_sft" not in one:
+        return f"{one['char_accuracy'][0]:.4f}"
+    more, low, high, p_value = one["to_sft"]
+    chance = "" if p_value < 0.05 else ", chance"
+    return f"{one['char_accuracy'][0]:.4f}, {more:+.4f} ({low:+.4f} to {high:+.4f}{chance})"
+
+
 def _fields(settings: type[BaseModel], section: str) -> Iterator[tuple[str, str, str]]:
     for name, field in settings.model_fields.items():
         inner, several = _section_in(field.annotation)
@@ -220,6 +251,8 @@ def _default(field: Any) -> str:
     return "" if value in (None, "", []) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+SHARED = ("model.", "adapter.", "data.", "training.", "watch.", "name.", "seed.")
+"""What the kinds that align have in common with `kind: sft`, whose table tells it."""
 Table = Callable[[], str]
 SCORES_ENGLISH = ("model", "parameters", "on disk", "memory", "characters/s", "gold", "prose", "silver", "clean kept")
 SCORES_KOREAN = ("모델", "매개변수", "용량", "메모리", "초당 글자", "gold", "prose", "silver", "원문 보존")
@@ -243,6 +276,17 @@ def all_tables() -> dict[Path, dict[str, Table]]:
         REPOSITORY / "docs" / "tuning.md": {
             "sft": lambda: keys(SftRecipe, without=("model.scratch.", "examples.tokenizers.")),
             "pretrain": lambda: keys(PretrainRecipe, without=("watch.generation.", "watch.evaluation_rows.")),
+        },
+        REPOSITORY / "docs" / "align.md": {
+            "proof": proof_of_alignment,
+            "reward": lambda: keys(RewardRecipe, without=SHARED),
+            "dpo": lambda: keys(DpoRecipe, without=SHARED),
+            "grpo": lambda: keys(GrpoRecipe, without=SHARED),
+            "rloo": lambda: keys(RlooRecipe, without=(*SHARED, "sampling.", "rewards[].", "hacking.")),
+        },
+        REPOSITORY / "docs" / "preferences.md": {"keys": lambda: keys(JudgeRecipe, without=("engine.",))},
+        REPOSITORY / "docs" / "rounds.md": {
+            "keys": lambda: keys(RoundsRecipe, without=("adapter.", "model.quantization."))
         },
         REPOSITORY / "docs" / "verdict.md": {"keys": lambda: keys(VerdictRecipe, without=("candidates[].engine.",))},
         REPOSITORY / "docs" / "data.md": {"preparations": preparations, "keys": lambda: keys(PrepareRecipe)},

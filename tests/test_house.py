@@ -26,6 +26,8 @@ ROAD = (
     ("compact", "training"),
     ("engines",),
     ("evaluation",),
+    ("preferences",),
+    ("rounds",),
     ("door",),
     ("serving", "scale"),
     ("cli",),

@@ -1,8 +1,8 @@
 """
 `hanpuri train` and `hanpuri export`: find the recipe, hand it to its stage, show how it goes.
 
-In: a recipe of `kind: compact`, our own restorer, or of `kind: pretrain` or `sft`, an LLM, which `tuning` trains.
-Out: a run's folder, and where it stands at the end.
+In: a recipe of `kind: compact`, our own restorer; of `kind: rounds`, which `rounds` does; or of an LLM's kinds, which
+`tuning` trains. Out: a run's folder, and where it stands at the end.
 """
 
 import importlib.util
@@ -13,11 +13,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hanpuri.cli import tuning
+from hanpuri.cli import rounds, tuning
 from hanpuri.cli.recipes import find_recipe
 from hanpuri.compact.settings import CompactRecipe
 from hanpuri.errors import ModelError, RecipeError
 from hanpuri.recipe import Settings, read_recipe
+from hanpuri.rounds.recipe import RoundsRecipe
 from hanpuri.training.processes import count_processes
 from hanpuri.training.recipe import KINDS as LLM_KINDS
 
@@ -32,11 +33,13 @@ TRAIN_EXAMPLES = """
 
   hanpuri train cpu-tiny --dry-run
 
+  hanpuri train rounds-tiny --dry-run
+
   hanpuri train qwen3-sft-lora --set model.path=models/qwen3 --set training.epochs=1
 
   torchrun --nproc-per-node 2 -m hanpuri train my.yaml
 """
-KINDS: dict[str, type[Settings]] = {"compact": CompactRecipe, **LLM_KINDS}
+KINDS: dict[str, type[Settings]] = {"compact": CompactRecipe, **LLM_KINDS, "rounds": RoundsRecipe}
 EXPORT_EXAMPLES = """
 [bold]Examples[/bold]
 
@@ -60,6 +63,8 @@ def train(
         if dry_run:
             raise RecipeError("--dry-run looks ahead in pretrain and sft recipes alone", "train with --stop-after 60")
         _train_restorer(settings, runs, stop_after=stop_after, device=device, as_json=as_json)
+    elif isinstance(settings, RoundsRecipe):
+        rounds.train(settings, runs, stop_after=stop_after, device=device, dry_run=dry_run, as_json=as_json)
     else:
         tuning.train(settings, runs, stop_after=stop_after, device=device, dry_run=dry_run, as_json=as_json)
 

@@ -37,3 +37,14 @@ TopP = Annotated[float, typer.Option(min=0.01, max=1, help="Draw from the likeli
 TopK = Annotated[int, typer.Option(min=0, help="Draw from so many of the likeliest tokens; 0 is all.")]
 Stop = Annotated[list[str] | None, typer.Option(help="A text that ends an answer; may be repeated.")]
 Seed = Annotated[int, typer.Option(min=0, help="Which of the drawn answers.")]
+Rows = Annotated[Path, typer.Argument(help="Noisy/clean pairs, instructions or messages; or a prepared folder.")]
+PairsOut = Annotated[Path, typer.Option("--out", help="Write the pairs here (JSONL).")]
+Ledger = Annotated[Path | None, typer.Option(help="Write here which row gave nothing, and why (JSONL).")]
+FieldsOption = Annotated[
+    list[str] | None, typer.Option("--fields", metavar="FIELD=COLUMN", help="A file's own column names: noisy=review.")
+]
+RoomFor = Annotated[
+    int | None,
+    typer.Option("--max-new-tokens", min=1, help="Tokens of an answer at most; as the longest text needs, or 256."),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Rows that are answered together.")]

@@ -117,6 +117,7 @@ def _sections(run: RunFacts) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         (printable(run.name), standing + best + [cell for cell in cells if cell[0] != "run"]),
         ("events", [(f"step {event.get('step', '?')}", _told(event)) for event in run.events]),
         ("recipe, where it is not the default", [(key, say_value(value)) for key, value in _chosen(run)]),
+        ("sources", list(_sources(run.result))),
         ("data and hashes", [(name, digest[:SHOWN_HASH]) for name, digest in _hashes(run.environment)]),
         *((_start_title(index, start), list(_environment(start))) for index, start in enumerate(run.starts)),
         ("files", [(name, str(run.folder / name)) for name in (*FILES, *OUTCOMES) if (run.folder / name).exists()]),
@@ -139,6 +140,15 @@ def _kinds() -> dict[str, type[Settings]]:
     from hanpuri.training.recipe import KINDS
 
     return {"compact": CompactRecipe, **KINDS}
+
+
+def _sources(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say what each source of a mix had in the training."""
+    found = result.get("sources")
+    for one in found if isinstance(found, list) else ():
+        copies = f" ({one['copies']:,} of them copies)" if one["copies"] else ""
+        told = f"{one['asked']:.1%} asked, {one['given']:.1%} given: {one['rows']:,} rows{copies} of {one['there']:,}"
+        yield one["path"], f"{told}, {one['tokens']:,} tokens, {one['trained_tokens']:,} trained"
 
 
 def _hashes(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -22,7 +22,7 @@ from hanpuri.runs.wording import duration
 from hanpuri.training.processes import is_first
 
 if TYPE_CHECKING:
-    from hanpuri.training.assembly import Measures
+    from hanpuri.training.assembling.assembly import Measures
     from hanpuri.training.recipe import TrainRecipe
     from hanpuri.training.train import Trained
 
@@ -46,6 +46,7 @@ def train(
 
     # The bar before the libraries, which take seconds to load.
     with _saying_how_to_go_on(runs / recipe.name), show_progress(console) as report_step:
+        from hanpuri.preferences.rewards import open_rewards
         from hanpuri.training.preflight.rendering import show
         from hanpuri.training.train import train as train_model
 
@@ -53,6 +54,7 @@ def train(
             recipe,
             runs / recipe.name,
             measures=_measures(),
+            open_rewards=open_rewards,
             device=device,
             stop_after=stop_after,
             show=lambda checked: show(checked, console),
@@ -83,10 +85,11 @@ def _look_ahead(recipe: "TrainRecipe", runs: Path, *, device: str | None, consol
     from hanpuri.training.loop.terminal import show_progress
 
     with show_progress(console):
+        from hanpuri.preferences.rewards import open_rewards
         from hanpuri.training.preflight.rendering import show
         from hanpuri.training.train import look_ahead
 
-        checked = look_ahead(recipe, runs, measures=_measures(), device=device)
+        checked = look_ahead(recipe, runs, measures=_measures(), open_rewards=open_rewards, device=device)
     if not is_first():
         return
     if as_json:
@@ -118,5 +121,6 @@ def _told(trained: "Trained") -> str:
     scores = "  ".join(f"{name} {value:.4f}" for name, value in result["scores"].items())
     best = f"{scores} at step {result['best_step']:,}, the best of {result['steps']:,}"
     reached = best if result["best_step"] else f"{result['steps']:,} steps, none of them scored"
-    ready = f"{trained.weights} is ready: hanpuri chat {trained.folder}"
+    use = "hanpuri score FILE --model" if result["kind"] == "reward" else "hanpuri chat"
+    ready = f"{trained.weights} is ready: {use} {trained.folder}"
     return f"{reached}, in {duration(result['seconds'])}\n{ready}"

@@ -17,16 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from hanpuri.data.rows import conversation_of, form_of, row_of
 from hanpuri.data.templates import (
     CHAT,
     Fields,
     Rendered,
     Segment,
     Template,
-    form_of,
     load_template,
     restoration_instruction,
-    row_of,
 )
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError, ModelError
@@ -101,11 +100,12 @@ class ChatTemplate:
         return Rendered(id, (Segment(text, False),), _contents(messages), is_chat=True)
 
     def _messages(self, fields: Fields, id: str, *, asked: bool) -> list[Message]:
-        if form_of(fields, id, asked=asked) == "messages":
-            messages = list(fields["messages"])
+        form = form_of(fields, id, asked=asked)
+        messages = conversation_of(fields, form)
+        if messages is not None:
             has_system = bool(messages) and messages[0]["role"] == "system"
             return messages if has_system else [*self._before(), *messages]
-        if form_of(fields, id, asked=asked) == "text":
+        if form == "text":
             raise DataError(f"{id}: found a row with a text alone, expected a question and its answer", "take plain")
         row = row_of(fields, id, self.instruction, asked=asked)
         question = "\n\n".join(part for part in (row["instruction"], row.get("input")) if part)

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +24,12 @@ import numpy.typing as npt
 from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import Rendered
 from hanpuri.data.tokenizers import Tokenizer
+from hanpuri.data.unsound import Unsound, Unsounds
 from hanpuri.errors import DataError
 
 IGNORE = -100
 """The label of a token that the model does not learn to write, in every training library."""
 BATCH_ROWS = 1024
-MAX_FAULTS = 5
 
 # Why rows are left out, as the counts name it.
 NO_TEXT = "cannot be rendered"
@@ -43,14 +42,6 @@ PROMPT_TOO_LONG = "the prompt alone fills max_length"
 LENGTH_MEND = "raise examples.max_length, or say too_long: drop or truncate"
 
 Ids = npt.NDArray[np.int32]
-
-
-class _Fault(NamedTuple):
-    """Why a row makes no example; `cause` is what it is counted under where rows may be left out."""
-
-    cause: str
-    message: str
-    mend: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,23 +140,35 @@ def iterate_examples(
     Raises:
         DataError, ModelError: as `make_examples`; faulty rows once all others were given.
     """
-    faults: list[_Fault] = []
-    num_faults = 0
+    faults = Unsounds()
+    for made in make_each(rendereds, tokenizer, settings, counts):
+        if isinstance(made, Example):
+            counts.examples += 1
+            counts.tokens += len(made)
+            counts.trained_tokens += made.num_trained
+            yield made
+        elif settings.faults == "drop" or made.cause == PROMPT_TOO_LONG or _may_drop(made, settings):
+            counts.dropped[made.cause] += 1
+        else:
+            faults.add(made)
+    faults.raise_any()
+
+
+def make_each(
+    rendereds: Iterable[Rendered | DataError], tokenizer: Tokenizer, settings: ExampleSettings, counts: Counts
+) -> Iterator[Example | Unsound]:
+    """
+    Give for each row its example, or why it has none, in their order; nothing is left out yet.
+
+    Args:
+        counts: in it rows, lossy and truncated are counted.
+
+    Raises:
+        ModelError: as `make_examples`.
+    """
     rows = iter(rendereds)
     while batch := list(islice(rows, BATCH_ROWS)):
-        for made in _make_batch(batch, tokenizer, settings, counts):
-            if isinstance(made, Example):
-                counts.examples += 1
-                counts.tokens += len(made)
-                counts.trained_tokens += made.num_trained
-                yield made
-            elif settings.faults == "drop" or made.cause == PROMPT_TOO_LONG or _may_drop(made, settings):
-                counts.dropped[made.cause] += 1
-            else:
-                num_faults += 1
-                faults += [made] * (len(faults) < MAX_FAULTS)
-    if faults:
-        raise _gathered(faults, num_faults)
+        yield from _make_batch(batch, tokenizer, settings, counts)
 
 
 def prompt_ids(rendered: Rendered, tokenizer: Tokenizer) -> list[int]:
@@ -204,21 +207,13 @@ def collate(examples: Sequence[Example], pad_id: int) -> Batch:
     return batch
 
 
-def _may_drop(fault: _Fault, settings: ExampleSettings) -> bool:
+def _may_drop(fault: Unsound, settings: ExampleSettings) -> bool:
     return fault.cause == TOO_LONG and settings.too_long == "drop"
-
-
-def _gathered(faults: list[_Fault], num_faults: int) -> DataError:
-    if num_faults == 1:
-        return DataError(faults[0].message, faults[0].mend)
-    more = f"; and {num_faults - len(faults):,} more" if num_faults > len(faults) else ""
-    told = "; ".join(fault.message for fault in faults)
-    return DataError(f"found {num_faults:,} rows that make no example: {told}{more}", faults[0].mend)
 
 
 def _make_batch(
     batch: Sequence[Rendered | DataError], tokenizer: Tokenizer, settings: ExampleSettings, counts: Counts
-) -> Iterator[Example | _Fault]:
+) -> Iterator[Example | Unsound]:
     checked = [_check_text(row) for row in batch]
     rows = [row for row in checked if isinstance(row, Rendered)]
     tokens = _tokenize(rows, tokenizer)
@@ -227,7 +222,7 @@ def _make_batch(
     for row in checked:
         counts.rows += 1
         if isinstance(row, DataError):
-            yield _Fault(NO_TEXT, row.message, row.mend)
+            yield Unsound(NO_TEXT, row.message, row.mend)
             continue
         parts, text = next(read)
         fault = _find_fault(row, parts, tokenizer) or _compare(row, text, tokenizer, counts)
@@ -272,21 +267,21 @@ def _join(row: Rendered, parts: Sequence[Sequence[int]], tokenizer: Tokenizer) -
     return Example(row.id, np.array(ids, np.int32), np.array(labels, np.int32))
 
 
-def _find_fault(row: Rendered, parts: Sequence[Sequence[int]], tokenizer: Tokenizer) -> _Fault | None:
+def _find_fault(row: Rendered, parts: Sequence[Sequence[int]], tokenizer: Tokenizer) -> Unsound | None:
     for text in row.row_texts:
         if special := tokenizer.find_special(text):
-            return _Fault(
+            return Unsound(
                 SPECIAL,
                 f"{row.id}: found the special token {special} spelled out in the text, which a model reads as a sign",
                 "take it out of the text, or leave the row out",
             )
     trained = [part for segment, part in zip(row.segments, parts, strict=True) if segment.trained and part]
-    if not trained:
+    if not trained and not row.ends_at_once:
         found = f"{row.id}: found no token to train, expected a response"
-        return _Fault(UNTRAINED, found, "give the row a response, or leave it out")
+        return Unsound(UNTRAINED, found, "give the row a response, or leave it out")
     for part in trained if row.is_chat else ():
         if part[-1] not in tokenizer.special_ids:
-            return _Fault(
+            return Unsound(
                 NO_STOP,
                 f"{row.id}: found a response that ends in {tokenizer.decode(part[-1:])!r}, expected a special token"
                 " that ends the turn: a model trained so never stops",
@@ -295,7 +290,7 @@ def _find_fault(row: Rendered, parts: Sequence[Sequence[int]], tokenizer: Tokeni
     return None
 
 
-def _compare(row: Rendered, read: str, tokenizer: Tokenizer, counts: Counts) -> _Fault | None:
+def _compare(row: Rendered, read: str, tokenizer: Tokenizer, counts: Counts) -> Unsound | None:
     """Compare what the joined tokens read as with the text; what the tokenizer loses in any text is counted alone."""
     text = row.text
     if read == text:
@@ -308,7 +303,7 @@ def _compare(row: Rendered, read: str, tokenizer: Tokenizer, counts: Counts) -> 
         (place for place, (a, b) in enumerate(zip(read, own, strict=False)) if a != b), min(len(read), len(own))
     )
     near = slice(max(0, start - 10), start + 10)
-    return _Fault(
+    return Unsound(
         MOVED,
         f"{row.id}: found a boundary that moves: prompt and response apart read {read[near]!r}, in one {own[near]!r}",
         "end the prompt on a line end or a colon, and begin the response with no space",
@@ -323,17 +318,17 @@ def _one_unknown(text: str, tokenizer: Tokenizer) -> str:
     return re.sub(f"(?:{re.escape(unknown)})+", lambda _: unknown, text)
 
 
-def _fit(example: Example, settings: ExampleSettings, counts: Counts) -> Example | _Fault:
+def _fit(example: Example, settings: ExampleSettings, counts: Counts) -> Example | Unsound:
     if len(example) <= settings.max_length:
         return example
     found = f"{example.id}: found {len(example):,} tokens, expected at most {settings.max_length:,}"
     if settings.too_long != "truncate":
-        return _Fault(TOO_LONG, found, LENGTH_MEND)
+        return Unsound(TOO_LONG, found, LENGTH_MEND)
     # No stop token behind the cut: it would teach the model to end in the middle of a sentence.
     cut = replace(
         example, input_ids=example.input_ids[: settings.max_length], labels=example.labels[: settings.max_length]
     )
     if not cut.num_trained:
-        return _Fault(PROMPT_TOO_LONG, found, LENGTH_MEND)
+        return Unsound(PROMPT_TOO_LONG, found, LENGTH_MEND)
     counts.truncated += 1
     return cut

@@ -17,7 +17,7 @@ FORMS: dict[Form, tuple[str, ...]] = {
     "pairs": ("noisy", "clean"),
     "instruction": ("instruction", "input", "output"),
     "messages": ("messages",),
-    "preference": ("prompt", "chosen", "rejected"),
+    "preference": ("prompt", "input", "chosen", "rejected"),
 }
 OPTIONAL = ("input", "id", "group", "label")
 ABOUT = ("id", "group", "label")  # what a row of any form may have besides
@@ -68,7 +68,8 @@ class CleanSettings(Settings):
     """
     What is done to each text, in this order, and which rows are left out.
 
-    A pair whose sides had one length and lost it in cleaning is left out too, as `lengths_part`.
+    A pair whose sides had one length and lost it in cleaning is left out too, as `lengths_part`; a preference whose
+    answers became the same, as `same_answers`.
     """
 
     replacement: Literal["keep", "drop"] = Field(
@@ -89,7 +90,9 @@ class CleanSettings(Settings):
         default=(), description="Personal data to replace by a mark such as [전화번호]."
     )
     min_characters: int = Field(
-        default=1, ge=0, description="Leave out rows with a shorter text; `input` may be, messages count together."
+        default=1,
+        ge=0,
+        description="Leave out rows with a shorter text; not `input`, nor a `rejected` of none. Messages count as one.",
     )
     max_characters: int | None = Field(
         default=None, ge=1, description="Leave out rows with a longer text; messages count together."

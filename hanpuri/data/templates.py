@@ -16,7 +16,7 @@ import json
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from hanpuri.data.files.formats import nearest
-from hanpuri.data.recipe import FORMS, OPTIONAL, Form
+from hanpuri.data.rows import row_of
 from hanpuri.errors import DataError, RecipeError
 from hanpuri.recipe import Settings
 
@@ -33,9 +33,6 @@ CHAT = "chat"
 PROMPTS = ("prompt_input", "prompt_no_input", "prompt_pairs", "prompt_text")
 PROMPT_NAMES = ("instruction", "input", "noisy", "prompt")
 ANSWER_NAMES = ("output", "clean", "chosen", "text")
-
-FORM_ORDER: tuple[Form, ...] = ("messages", "pairs", "instruction", "preference", "text")
-"""A row with the fields of two forms is of the first of them."""
 
 Fields = Mapping[str, Any]
 
@@ -57,6 +54,8 @@ class Rendered:
     """What of it comes from the row: no special token may be spelled out in there."""
     is_chat: bool = False
     """Whether a chat template wrote it, with the bos token and the ends of turns in the text."""
+    ends_at_once: bool = False
+    """Whether the answer is none: the sign of its end alone is trained, which is sound for a rejected one."""
 
     @property
     def text(self) -> str:
@@ -227,75 +226,6 @@ def parse_placeholders(text: str) -> tuple[tuple[str, str | None], ...]:
             raise ValueError(f"found {{{name}}}, expected a plain name in braces")
         parts.append((literal, name))
     return tuple(parts)
-
-
-def row_of(fields: Fields, id: str, instruction: str = "", *, asked: bool = False) -> dict[str, str]:
-    """
-    Bring a row of any form to what templates name: an instruction, perhaps an input, and the output.
-
-        >>> row_of({"noisy": "쨰밌어요", "clean": "재밌어요"}, "1", "복원하세요.")["output"]
-        '재밌어요'
-
-    Args:
-        fields: the row; it may have more than the fields of its form.
-        id: how an error names the row.
-        instruction: that of pairs, which bring none.
-        asked: whether the row has only a question yet, and no answer.
-
-    Raises:
-        DataError: if the row is of no known form, or its messages are more than one question and its answer.
-    """
-    form = form_of(fields, id, asked=asked)
-    if form == "messages":
-        return _one_exchange(fields["messages"], id, asked)
-    row = {name: str(fields[name] or "") for name in FORMS[form] if name in fields}
-    if form == "pairs":
-        row = {**row, "instruction": instruction, "input": row["noisy"], "output": row.get("clean", "")}
-    elif form == "preference":
-        row = {"prompt": row["prompt"], "instruction": row["prompt"], "output": row.get("chosen", "")} | row
-    elif form == "text":
-        row = {**row, "output": row["text"]}
-    return {"output": "", **row}
-
-
-def form_of(fields: Fields, id: str, *, asked: bool = False) -> Form:
-    """
-    Tell the form of a row by its fields.
-
-        >>> form_of({"noisy": "쨰밌어요", "clean": "재밌어요", "stars": 5}, "1")
-        'pairs'
-
-    Raises:
-        DataError: if it has the fields of no form.
-    """
-    form = _form_with(tuple(fields), asked)
-    if form is None:
-        told = ", ".join(fields) or "none at all"
-        expected = "; ".join(", ".join(FORMS[form]) for form in FORMS)
-        raise DataError(f"{id}: found the fields {told}, expected those of one form: {expected}", "rename the fields")
-    return form
-
-
-@lru_cache(maxsize=64)  # rows of one file have the same fields
-def _form_with(names: tuple[str, ...], asked: bool) -> Form | None:
-    answers = {"output", "clean", "chosen", "rejected"} if asked else set()
-    for form in FORM_ORDER:
-        if not set(FORMS[form]) - {*OPTIONAL, *answers} - set(names):
-            return form
-    return None
-
-
-def _one_exchange(messages: Sequence[Mapping[str, Any]], id: str, asked: bool) -> dict[str, str]:
-    roles = [str(message["role"]) for message in messages]
-    turns = roles[1:] if roles[:1] == ["system"] else roles
-    if turns != (["user"] if asked else ["user", "assistant"]) and turns != ["user", "assistant"]:
-        raise DataError(
-            f"{id}: found messages of {', '.join(roles) or 'nobody'}, expected one of a user and its answer",
-            "take the template chat, which writes whole conversations",
-        )
-    by_role = {str(message["role"]): str(message["content"]) for message in messages}
-    row = {"instruction": by_role["user"], "input": "", "output": by_role.get("assistant", "")}
-    return row | ({"system": by_role["system"]} if "system" in by_role else {})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,48 +8,11 @@ of their log-probabilities, how many they are, and how many of them the model wo
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from hanpuri.data.chats import ChatTemplate
 from hanpuri.data.examples import IGNORE, Example, collate
-from hanpuri.data.templates import Fields, Rendered, Segment, form_of
-from hanpuri.training.prompting import Prompting
 
 BATCH_SIZE = 16
-ANSWERS = {"pairs": "clean", "instruction": "output", "preference": "chosen", "text": "text"}
-
-
-def answered(prompting: Prompting, row: Fields, answer: str, name: str) -> Rendered:
-    """
-    Write a row with an answer as training does; of a conversation, the last answer alone is to be learnt.
-
-        >>> from hanpuri.data.templates import load_template
-        >>> prompting = Prompting(load_template("koalpaca"), (0,), "", " ", "", "", "")
-        >>> answered(prompting, {"instruction": "바다가 보이나요?", "input": ""}, "네.", "row 1").segments[-1]
-        Segment(text=' 네.', trained=True)
-
-    Args:
-        prompting: how the model is asked.
-        row: of any form; what it holds of an answer is not looked at.
-        answer: the text.
-        name: how an error names the row.
-
-    Raises:
-        DataError: if the row does not fit the template.
-    """
-    form, template = form_of(row, name, asked=True), prompting.asking
-    if form == prompting.form == "text":  # running text: the answer goes on with it
-        prompt = prompting.prompt(row, name)
-        segments = (*prompt.segments, Segment(answer, True))
-        return replace(prompt, segments=segments, row_texts=(*prompt.row_texts, answer))
-    if isinstance(template, ChatTemplate):
-        template = replace(template, train_on="last")
-    if form != "messages":
-        return template.render({**row, ANSWERS[form]: answer}, name)
-    turns = list(row["messages"])
-    asked = turns[:-1] if turns and turns[-1]["role"] == "assistant" else turns
-    return template.render({**row, "messages": [*asked, {"role": "assistant", "content": answer}]}, name)
 
 
 def score_examples(model: Any, examples: Sequence[Example]) -> list[tuple[float, int, int]]:

@@ -15,8 +15,6 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
 from hanpuri.data.chats import choose_template
 from hanpuri.data.examples import make_examples, prompt_ids
 from hanpuri.data.recipe import ExampleSettings
@@ -24,14 +22,16 @@ from hanpuri.data.templates import Fields, Rendered
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 from hanpuri.engines.alignment import Pattern, make_pattern
 from hanpuri.engines.base import GREEDY, Answer, Decoding, Likelihood
-from hanpuri.engines.likelihood import answered, score_examples
+from hanpuri.engines.likelihood import score_examples
 from hanpuri.engines.masking import TokenMasks
 from hanpuri.engines.settings import Aligned, EngineSettings
 from hanpuri.errors import DataError, ModelError
+from hanpuri.training.answering import answered
 from hanpuri.training.decoding import Generated
 from hanpuri.training.generation import Guide, checked_ids, find_positions, generate, own_stops, stream
+from hanpuri.training.loading.rope import rope_scaling_of
 from hanpuri.training.prompting import Prompting, load_prompting, make_prompting
-from hanpuri.training.recipe import ModelSettings, Precision, QuantizationSettings, RopeScalingSettings
+from hanpuri.training.recipe import ModelSettings, Precision, QuantizationSettings
 
 UNWRITTEN = "the model has no token for a character of the noisy text"
 NO_LIMIT = 1 << 30
@@ -337,13 +337,3 @@ def _numbered(rows: Sequence[Fields]) -> list[str]:
 def _missing(error: ImportError) -> ModelError:
     found = f"answering needs the library {error.name}, which is not installed"
     return ModelError(found, 'install it: pip install "hanpuri[llm]"')
-
-
-def rope_scaling_of(adapter: Path | None) -> RopeScalingSettings | None:
-    """Read how a run stretched its base's positions: an adapter alone does not say it."""
-    path = adapter.parent / "recipe.yaml" if adapter else None
-    if path is None or not path.is_file():
-        return None
-    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    told = recipe.get("model", {}).get("rope_scaling") if isinstance(recipe, dict) else None
-    return RopeScalingSettings.model_validate(told) if told else None

@@ -23,7 +23,6 @@ from hanpuri.data.templates import Fields
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 from hanpuri.engines.alignment import Pattern, make_pattern
 from hanpuri.engines.base import GREEDY, Answer, Decoding, Likelihood
-from hanpuri.engines.likelihood import answered
 from hanpuri.engines.settings import EngineSettings
 from hanpuri.engines.transformers import NO_LIMIT, UNWRITTEN, find_model
 from hanpuri.engines.vllm_loading import (
@@ -40,6 +39,7 @@ from hanpuri.engines.vllm_loading import (
     stops_of,
 )
 from hanpuri.errors import DataError, EngineError, RecipeError
+from hanpuri.training.answering import answered
 from hanpuri.training.decoding import Ends, read_answer
 from hanpuri.training.generation import checked_ids
 from hanpuri.training.loading.models import check_tokenizer, check_weights, read_config

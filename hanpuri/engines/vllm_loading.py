@@ -25,11 +25,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from hanpuri.engines.settings import VllmSettings
-from hanpuri.engines.transformers import rope_scaling_of
 from hanpuri.errors import EngineError, ModelError
 from hanpuri.training.generation import own_stops
 from hanpuri.training.loading.adapters import EMBEDDINGS, WEIGHTS
 from hanpuri.training.loading.models import ADAPTER, DTYPES, read_shapes
+from hanpuri.training.loading.rope import rope_scaling_of
 from hanpuri.training.recipe import Precision
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)

@@ -9,6 +9,7 @@ A prompt becomes the very tokens that stood before the response in training (`da
 read as the continuation that it is; the token that ends it and other special ones are not spelled out.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from hanpuri.training.decoding import Decoding, Draw, Ends, Generated, Listener,
 from hanpuri.training.loading.rope import reach, turns_alike
 from hanpuri.training.prompting import Prompting, make_prompting
 from hanpuri.training.recipe import GenerationSettings
+
+LENGTH_WATCHER = "transformers.generation.stopping_criteria"
+"""Warns when padding and answer together pass the model's positions; each row has its own room, in which it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ class AnswerScorer:
     """
     Answers the same validation rows at each evaluation and scores the answers. Made by `make_answer_scorer`.
 
-    `last` holds the latest answers, for people to read.
+    `last` holds the latest answers to `rows`, for people to read.
     """
 
     def __init__(
@@ -168,8 +172,8 @@ class AnswerScorer:
         settings: GenerationSettings,
         measures: Mapping[str, Callable[[Sequence[str], Sequence[str]], float]],
     ) -> None:
-        self._rows = rows
-        self._prompting = prompting
+        self.rows = rows
+        self.prompting = prompting
         self._tokenizer = tokenizer
         self._decoding = Decoding(max_new_tokens=settings.max_new_tokens, batch_size=settings.batch_size)
         self._measures = measures
@@ -179,7 +183,7 @@ class AnswerScorer:
 
     def __call__(self, model: Any) -> dict[str, float]:
         """Give each measure of the answers, and as "unfinished" the share of answers that the model did not end."""
-        asked, prompting = self._prompts, self._prompting
+        asked, prompting = self._prompts, self.prompting
         answers = generate(
             model,
             self._tokenizer,
@@ -248,14 +252,17 @@ def _answering(model: Any) -> Iterator[Any]:
     make_settings: Any = transformers.GenerationConfig  # its signature has no types
     base = model.get_base_model() if hasattr(model, "get_base_model") else model  # the adapter lies in its layers
     before = {module: module.training for module in model.modules()}
-    own = base.generation_config
+    own, watcher = base.generation_config, logging.getLogger(LENGTH_WATCHER)
     model.eval()
+    level = watcher.level
+    watcher.setLevel(logging.ERROR)
     base.generation_config = make_settings()
     try:
         with torch.no_grad():
             yield base
     finally:
         base.generation_config = own
+        watcher.setLevel(level)
         for module, training in before.items():
             module.training = training
 

@@ -119,7 +119,7 @@ class Prompting:
         if self.form == "text":
             return {"text": text}
         if self.form == "preference":
-            return {"prompt": text}
+            return {"prompt": text, "input": context}
         if self.form == "pairs":
             return {"noisy": text}
         if isinstance(self.template, ChatTemplate) and self.system:

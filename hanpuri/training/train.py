@@ -1,7 +1,7 @@
 """
 The door to LLM training: a recipe and a folder ─► a trained model.
 
-In: a recipe of `kind: pretrain` or `sft`. Out: the run's folder, and a Trained that says where the run stands:
+In: a recipe of any kind of `recipe.KINDS`. Out: the run's folder, and a Trained that says where the run stands:
 
     runs/cpu-tiny/
     ├── recipe.yaml  environment.json      what it came from: settings, versions, git, hashes
@@ -22,9 +22,9 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,9 @@ from hanpuri.data.recipe import ExampleSettings
 from hanpuri.errors import ModelError
 from hanpuri.runs import Run, write_json
 from hanpuri.runs.folder import is_running
-from hanpuri.training.assembly import Assembly, Measures, Report, assemble, find_inputs
+from hanpuri.training.assembling.assemble import assemble
+from hanpuri.training.assembling.assembly import Assembly, Measures, Report
+from hanpuri.training.assembling.inputs import find_inputs
 from hanpuri.training.loading.adapters import Parameters
 from hanpuri.training.loading.hardware import check_hardware, resolve_weights
 from hanpuri.training.loop.material import Material
@@ -41,7 +43,8 @@ from hanpuri.training.loop.watching import Report as StepReport
 from hanpuri.training.preflight.preflight import Preflight, preflight
 from hanpuri.training.processes import first_before_others, is_first, joined
 from hanpuri.training.prompting import save_prompting
-from hanpuri.training.recipe import SftRecipe, TrainRecipe
+from hanpuri.training.recipe import DpoRecipe, ReinforcementRecipe, RewardTermSettings, SftRecipe, TrainRecipe
+from hanpuri.training.reinforcement.reward import OpenRewards, Reward
 
 CACHE = ".tokens"  # in the folder of all runs
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
@@ -65,11 +68,20 @@ class Trained:
     """What stands in result.json."""
 
 
+@contextmanager
+def _no_rewards(terms: Sequence[RewardTermSettings]) -> Iterator[Sequence[Reward]]:
+    """Open none; a kind that needs some is told."""
+    if terms:
+        raise ValueError("found rewards in the recipe, expected open_rewards to open them")
+    yield ()
+
+
 def train(
     recipe: TrainRecipe,
     folder: Path,
     *,
     measures: Measures,
+    open_rewards: OpenRewards = _no_rewards,
     device: str | None = None,
     stop_after: float = math.inf,
     show: Callable[[Preflight], None] = lambda checked: None,
@@ -83,6 +95,7 @@ def train(
         recipe: what to do.
         folder: the run's folder.
         measures: by what answers are scored.
+        open_rewards: opens what the answers of `kind: grpo` and `rloo` are rewarded with, and closes it again.
         device: "cuda" or "cpu"; a GPU if there is one.
         stop_after: seconds after which to save and return, finished or not.
         show: is given the pre-flight, before the first step.
@@ -103,19 +116,25 @@ def train(
         with _letting_go(run):
             if (result := read_result(folder)).get("finished"):
                 return Trained(folder, find_weights(folder), True, result["steps"], result)
-            with _gone_if_refused(folder, is_new=is_new and is_first()):
-                told = report if is_first() else _quiet
-                cache = folder.parent / CACHE
-                assembly = assemble(recipe, folder, cache, device=device, measures=measures, report=told)
-                checked = _check(recipe, assembly, folder, device)
-            if is_first():
-                write_json(folder / "preflight.json", checked.as_dict())
-                show(checked)
-            with _logging_faults(run):
-                looped, material = with_steps(recipe, assembly.steps), _material(assembly)
-                done = run_loop(looped, run, material, device=device, report=report_step, stop_after=stop_after)
+            with ExitStack() as opened:
+                with _gone_if_refused(folder, is_new=is_new and is_first()):
+                    told = report if is_first() else _quiet
+                    rewards = opened.enter_context(open_rewards(_terms(recipe)))
+                    given: dict[str, Any] = {"device": device, "measures": measures, "rewards": rewards}
+                    assembly = assemble(recipe, folder, folder.parent / CACHE, report=told, **given)
+                    checked = _check(recipe, assembly, folder, device)
+                if is_first():
+                    write_json(folder / "preflight.json", checked.as_dict())
+                    show(checked)
+                with _logging_faults(run):
+                    looped, material = with_steps(recipe, assembly.steps), _material(assembly)
+                    done = run_loop(looped, run, material, device=device, report=report_step, stop_after=stop_after)
             with first_before_others():
                 return _conclude(recipe, run, assembly, checked, done, device)
+
+
+def _terms(recipe: TrainRecipe) -> Sequence[RewardTermSettings]:
+    return recipe.rewards if isinstance(recipe, ReinforcementRecipe) else ()
 
 
 def _start(recipe: TrainRecipe, folder: Path) -> Run:
@@ -145,7 +164,13 @@ def _quiet(stage: str, done: int, total: int | None) -> None:
 
 
 def look_ahead(
-    recipe: TrainRecipe, runs: Path, *, measures: Measures, device: str | None = None, report: Report = lambda *_: None
+    recipe: TrainRecipe,
+    runs: Path,
+    *,
+    measures: Measures,
+    open_rewards: OpenRewards = _no_rewards,
+    device: str | None = None,
+    report: Report = lambda *_: None,
 ) -> Preflight:
     """
     Do all that `train` does before its first step; of a corpus the tokens are kept in `runs`, and nothing else.
@@ -159,8 +184,10 @@ def look_ahead(
         with first_before_others():
             find_inputs(recipe)
         told = report if is_first() else _quiet
-        assembly = assemble(recipe, Path(folder), runs / CACHE, device=device, measures=measures, report=told)
-        return _check(recipe, assembly, runs / recipe.name, device)
+        with open_rewards(_terms(recipe)) as rewards:
+            given: dict[str, Any] = {"device": device, "measures": measures, "rewards": rewards}
+            assembly = assemble(recipe, Path(folder), runs / CACHE, report=told, **given)
+            return _check(recipe, assembly, runs / recipe.name, device)
 
 
 @contextmanager
@@ -228,6 +255,9 @@ def _check(recipe: TrainRecipe, assembly: Assembly, folder: Path, device: str) -
         device=device,
         folder=folder,
         counts=assembly.counts,
+        shares=assembly.shares,
+        notes=assembly.notes,
+        probe=assembly.trainer is None or isinstance(recipe, DpoRecipe),
         report=logger.debug,
     )
 
@@ -239,6 +269,7 @@ def _material(assembly: Assembly) -> Material:
         train=assembly.train,
         validation=assembly.validation,
         scorers=assembly.scorers,
+        trainer=assembly.trainer,
     )
 
 
@@ -248,6 +279,8 @@ def _conclude(
     """Keep the prompt beside the weights, and write down what came of the run."""
     weights = find_weights(run.folder) if done.finished else None
     result = describe(recipe, checked.parameters, assembly.counts.examples, done, device)
+    if assembly.shares:
+        result["sources"] = [asdict(share) for share in assembly.shares]
     if is_first():
         if weights:
             settings = recipe.examples if isinstance(recipe, SftRecipe) else ExampleSettings()

@@ -6,7 +6,10 @@ import sys
 
 import pytest
 
-WITH_EXAMPLES = ("restore", "obfuscate", "evaluate", "train", "export", "prepare", "export-data", "templates")
+WITH_EXAMPLES = (
+    *("restore", "obfuscate", "evaluate", "train", "export", "prepare", "export-data", "templates"),
+    *("score", "sample", "prefer"),
+)
 COMMANDS = (*WITH_EXAMPLES, "models", "doctor")
 SENTENCES = [
     "방이 넓고 깨끗해요.",

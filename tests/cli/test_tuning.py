@@ -154,7 +154,7 @@ def quick_collections():
     from hanpuri.training.loading.models import quiet_loading
 
     with quiet_loading():
-        import hanpuri.training.loop.engine  # noqa: F401
+        import hanpuri.training.loop.next_token  # noqa: F401
     gc.freeze()
     yield
     gc.unfreeze()
@@ -175,8 +175,13 @@ def nothing_long(monkeypatch) -> None:
     def begin(*_: object, **__: object) -> None:
         raise AssertionError("the long part began")
 
-    for name in ("load_model", "make_model", "train_tokenizer", "make_training_blocks"):
-        monkeypatch.setattr(f"hanpuri.training.assembly.{name}", begin)
+    for name in (
+        "assembly.load_model",
+        "corpora.make_model",
+        "corpora.train_tokenizer",
+        "corpora.make_training_blocks",
+    ):
+        monkeypatch.setattr(f"hanpuri.training.assembling.{name}", begin)
 
 
 def runs_of(desk: Path) -> list[str]:
@@ -204,7 +209,8 @@ REFUSED = [
     # of another kind
     (
         ["my.yaml", "--set", "kind=prepare"],
-        "my.yaml: kind is 'prepare', expected one of compact, pretrain, sft; write e.g. `kind: compact`",
+        "my.yaml: kind is 'prepare', expected one of compact, pretrain, sft, reward, dpo, grpo, rloo"
+        "; write e.g. `kind: compact`",
     ),
     # wrong keys, all at once
     (
@@ -452,7 +458,7 @@ def test_a_disk_too_small_for_the_checkpoints_is_said_before_the_long_part(call,
 
 
 def test_a_disk_too_small_for_a_new_model_is_said_before_its_corpus_is_encoded(call, desk, monkeypatch):
-    monkeypatch.setattr("hanpuri.training.assembly.make_training_blocks", None)
+    monkeypatch.setattr("hanpuri.training.assembling.corpora.make_training_blocks", None)
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Disk(0, 0, 20_000))
     done = call("train", "small.yaml")
     assert (done.code, done.out, runs_of(desk)) == (2, "", [])

@@ -5,6 +5,8 @@ In: rows and a tokenizer with a chat template. Out: the conversation with its tr
 the row.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from hanpuri.data.chats import choose_template
@@ -109,6 +111,15 @@ def test_other_rows_are_one_question_and_its_answer(tokenizer_of, row, question,
     )
     assert rendered.is_chat
     assert rendered.row_texts == (question, answer)
+
+
+def test_a_preference_about_a_conversation_is_written_whole_and_its_chosen_answer_trained(tokenizer_of):
+    template = choose_template("chat", tokenizer_of("bytes", "chatml"), "last")
+    row = {"prompt": TALK[:3], "input": "", "chosen": "한 살.", "rejected": "몰라."}
+    assert marked(template, row) == marked(template, {"messages": TALK})
+    assert template.prompt({"prompt": TALK[:3]}, "1") == template.prompt({"messages": TALK[:3]}, "1")
+    with_system = replace(template, system="짧게.")
+    assert with_system.prompt(row, "1").text.startswith("<|im_start|>system\n짧게.<|im_end|>\n")
 
 
 def test_a_system_message_is_handed_to_the_chat_template(tokenizer_of):

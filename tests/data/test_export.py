@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pyarrow
 import pyarrow.parquet
@@ -24,6 +25,7 @@ from hanpuri.data.export.lines import Wording, dump_line, from_line, to_line
 from hanpuri.data.export.reading import read_export
 from hanpuri.data.export.schemas import LIMITS, SCHEMAS, check_export_format, faults_of
 from hanpuri.data.export.writing import export_data
+from hanpuri.data.preparation.shards import cells
 from hanpuri.data.recipe import FORMS
 from hanpuri.data.templates import restoration_instruction
 from hanpuri.errors import DataError
@@ -40,7 +42,7 @@ ROWS: dict[str, dict[str, Any]] = {
             {"role": "assistant", "content": "주말은 쉽니다."},
         ]
     },
-    "preference": {"prompt": "인사해 주세요", "chosen": "안녕하세요!", "rejected": "뭐"},
+    "preference": {"prompt": "인사해 주세요", "input": "", "chosen": "안녕하세요!", "rejected": "뭐"},
 }
 CARRIED = [(form, format) for format, forms in SCHEMAS.items() for form in forms]
 REFUSED = [(form, format) for format in SCHEMAS for form in FORMS if form not in SCHEMAS[format]]
@@ -228,11 +230,22 @@ def conversations(draw) -> list[dict[str, str]]:
     return turns
 
 
+@st.composite
+def preferences(draw: Any) -> dict[str, Any]:
+    chosen = draw(TEXT)
+    rejected = draw(TEXT.filter(lambda text: normalize("NFC", text) != normalize("NFC", chosen)))
+    if draw(st.booleans()):
+        prompt, input = [*draw(conversations()), {"role": "user", "content": draw(TEXT)}], ""
+    else:
+        prompt, input = draw(TEXT), draw(st.text())
+    return {"prompt": prompt, "input": input, "chosen": chosen, "rejected": rejected}
+
+
 FIELDS = {
     "pairs": st.fixed_dictionaries({"noisy": TEXT, "clean": TEXT}),
     "instruction": st.fixed_dictionaries({"instruction": TEXT, "input": st.text(), "output": TEXT}),
     "messages": st.fixed_dictionaries({"messages": conversations()}),
-    "preference": st.fixed_dictionaries({"prompt": TEXT, "chosen": TEXT, "rejected": TEXT}),
+    "preference": preferences(),
 }
 
 
@@ -240,9 +253,10 @@ def prepared(form: str, rows: list[dict[str, Any]], folder: Path) -> Path:
     """Write rows as `hanpuri prepare` does."""
     names = {"copy": pyarrow.int64(), "strength": pyarrow.float64()}
     message = pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
-    names["messages"] = pyarrow.list_(message)
+    names["messages"] = names["prompt"] = pyarrow.list_(message)
     schema = pyarrow.schema([(name, names.get(name, pyarrow.string())) for name in rows[0]])
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), folder / "validation.parquet")
+    written = [cells(row, form) for row in rows]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(written, schema), folder / "validation.parquet")
     return folder
 
 
@@ -275,7 +289,7 @@ def test_every_text_comes_back_out_of_its_line(form, format, text, other):
         "pairs": {"noisy": text, "clean": other},
         "instruction": {"instruction": text, "input": other, "output": text},
         "messages": {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": other}]},
-        "preference": {"prompt": text, "chosen": other, "rejected": text},
+        "preference": {"prompt": text, "input": other, "chosen": f"{text}?", "rejected": text},
     }[form]
     line, note = to_line(fields, form, format, Wording(system=other, instruction=text))
     text_line = dump_line(line)
@@ -320,6 +334,39 @@ def test_an_export_from_elsewhere_is_read_as_it_stands(form, format, expected):
     lines(form, format)
     Path("out.jsonl.rows.jsonl").unlink()
     assert list(read_export(Path("out.jsonl"), format)) == [expected] * 10
+
+
+@pytest.mark.parametrize("format", ["openai", "gemini", "messages"])
+def test_a_preference_about_a_conversation_stands_in_every_format_that_has_preferences(format):
+    sides = {"input": "", "chosen": "네.", "rejected": "아니요."}
+    written = [
+        {"prompt": ROWS["messages"]["messages"][:-1], **sides},
+        # with the prompt before both answers, as TRL may have it
+        {"prompt": "몇 시?", **{side: conversation("몇 시?", sides[side]) for side in ("chosen", "rejected")}},
+    ]
+    source = write([dict(row) for row in written for _ in range(5)])
+    export_data(source, Path("out.jsonl"), format)
+    Path("out.jsonl.rows.jsonl").unlink()
+    expected = [{"prompt": written[0]["prompt"], **sides}] * 5 + [{"prompt": "몇 시?", **sides}] * 5
+    assert list(read_export(Path("out.jsonl"), format)) == expected
+
+
+def test_a_rejected_answer_of_nothing_stands_in_lines_for_trl_alone():
+    rows = [{**ROWS["preference"], "rejected": ""}] * 10
+    export_data(write(rows), Path("out.jsonl"), "messages")
+    assert list(read_export(Path("out.jsonl"), "messages")) == rows
+    assert told_of([rows[0]], "openai").startswith(
+        "rows.jsonl: found 1 row that openai does not take: rows.jsonl:1: "
+        "non_preferred_output.0.content: found no text, expected some;"
+    )
+    assert told_of([rows[0]], "gemini").startswith(
+        "rows.jsonl: found 1 row that gemini does not take: rows.jsonl:1: "
+        "completions.1.completion.parts.0.text: found no text, expected some;"
+    )
+
+
+def conversation(asked: str, answer: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
 
 
 def test_the_other_columns_can_lie_elsewhere():
@@ -376,14 +423,6 @@ def test_a_line_that_was_changed_is_not_joined_with_its_row():
             "a.jsonl:1: found no line of alpaca: found a line that is no JSON (Expecting value at column 17),"
             " expected an object; name the format that the file is in, or export it anew",
         ),
-        (
-            '{"prompt": [{"role": "system", "content": "가"}, {"role": "user", "content": "나"}],'
-            ' "chosen": [{"role": "assistant", "content": "다"}],'
-            ' "rejected": [{"role": "assistant", "content": "라"}]}',
-            "messages",
-            "a.jsonl:1: found a prompt of 2 messages, expected one;"
-            " read it with the rows file that was written beside it",
-        ),
     ],
 )
 def test_what_is_no_line_of_the_format_is_refused(line, format, expected):
@@ -416,6 +455,7 @@ def turns(*pairs: tuple[str, str]) -> dict[str, Any]:
     return {"messages": [{"role": role, "content": content} for role, content in pairs]}
 
 
+TURNS_BEFORE = [{"role": "system", "content": "짧게"}, {"role": "user", "content": "가"}]
 ASKED, ANSWERED = ("user", "몇 시?"), ("assistant", "아홉 시")
 
 
@@ -431,6 +471,17 @@ ASKED, ANSWERED = ("user", "몇 시?"), ("assistant", "아홉 시")
             "openai",
             "prompt: found null, expected text, chosen: found a number, expected text,"
             " rejected: found a list, expected text",
+        ),
+        # answers that say nothing on which is better; an input that has no place in a conversation
+        (
+            {"prompt": "가", "chosen": "각", "rejected": "\u1100\u1161\u11a8"},
+            "openai",
+            "found the same text in chosen and rejected, expected two answers",
+        ),
+        (
+            {"prompt": TURNS_BEFORE, "input": "나", "chosen": "다", "rejected": "라"},
+            "openai",
+            'found an input in "input" beside a conversation, expected messages alone',
         ),
         # half a surrogate pair
         (

@@ -16,6 +16,7 @@ from hanpuri.errors import DataError, RecipeError
 QUESTION = {"instruction": "바다는 왜 짠가요?", "input": "", "output": "소금이 녹아 있어서요."}
 TASK = {"instruction": "다음 글을 줄이세요.", "input": "비가 오래 내렸다.", "output": "긴 비."}
 PAIR = {"noisy": "쨘뜩 쨔증", "clean": "잔뜩 짜증"}
+SYSTEM = {"role": "system", "content": "짧게 답해."}
 PREFERENCE = {"prompt": "인사해 줘.", "chosen": "안녕하세요!", "rejected": "싫어."}
 TALK = [{"role": "user", "content": "안녕"}, {"role": "assistant", "content": "네."}]
 texts = st.text(st.sampled_from("가나 {}%$\\\ninputostrc_!:0[].")) | st.text()
@@ -73,9 +74,13 @@ def test_a_shipped_prompt_ends_on_a_line_end_or_a_colon(name):
         ("plain", TASK, "다음 글을 줄이세요.\n비가 오래 내렸다.\n", "긴 비."),
         ("plain", PAIR, "쨘뜩 쨔증\n", "잔뜩 짜증"),
         ("plain", PREFERENCE, "인사해 줘.\n", "안녕하세요!"),
+        # what is asked may have an input, or be one message, also behind a system message
+        ("plain", {**PREFERENCE, "input": "바다"}, "인사해 줘.\n바다\n", "안녕하세요!"),
+        ("plain", {**PREFERENCE, "prompt": TALK[:1]}, "안녕\n", "안녕하세요!"),
+        ("plain", {**PREFERENCE, "prompt": [SYSTEM, TALK[0]]}, "짧게 답해.\n\n안녕\n", "안녕하세요!"),
         ("plain", {"messages": TALK}, "안녕\n", "네."),
         # a row's system message stands before the prompt
-        ("plain", {"messages": [{"role": "system", "content": "짧게 답해."}, *TALK]}, "짧게 답해.\n\n안녕\n", "네."),
+        ("plain", {"messages": [SYSTEM, *TALK]}, "짧게 답해.\n\n안녕\n", "네."),
         # a row may have more than the fields of its form, and its input may be missing or null
         ("plain", {"id": "1", "instruction": "안녕", "output": "네."}, "안녕\n", "네."),
         ("plain", {"instruction": "안녕", "input": None, "output": "네."}, "안녕\n", "네."),
@@ -277,11 +282,17 @@ def test_a_file_that_is_no_template_is_named(tmp_path, name, text, message):
             "plain",
             {"question": "안녕", "answer": "네."},
             "row-1: found the fields question, answer, expected those of one form: text; noisy, clean; "
-            "instruction, input, output; messages; prompt, chosen, rejected; rename the fields",
+            "instruction, input, output; messages; prompt, input, chosen, rejected; rename the fields",
         ),
         (
             "koalpaca",
             {"messages": [*TALK, *TALK]},
+            "row-1: found messages of user, assistant, user, assistant, expected one of a user and its answer; "
+            "take the template chat, which writes whole conversations",
+        ),
+        (
+            "koalpaca",
+            {**PREFERENCE, "prompt": [*TALK, TALK[0]]},
             "row-1: found messages of user, assistant, user, assistant, expected one of a user and its answer; "
             "take the template chat, which writes whole conversations",
         ),

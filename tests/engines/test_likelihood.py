@@ -10,10 +10,11 @@ from hanpuri.data.examples import Example, make_examples, prompt_ids
 from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.tokenizers import load_tokenizer
 from hanpuri.engines.base import ScoringEngine
-from hanpuri.engines.likelihood import BATCH_SIZE, answered, score_examples
+from hanpuri.engines.likelihood import BATCH_SIZE, score_examples
 from hanpuri.engines.settings import EngineSettings
 from hanpuri.engines.transformers import TransformersEngine
 from hanpuri.errors import DataError
+from hanpuri.training.answering import answered
 from hanpuri.training.loop.bits import bits_per_byte
 
 QUESTIONS = ["바다가 보이나요?", "주차장이 있나요?", "아침 식사가 나오나요? 두 사람입니다.", "뷁?"]

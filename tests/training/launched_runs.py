@@ -126,7 +126,8 @@ if __name__ == "__main__":
     Watch.draw_curves = lambda self, *, now=False: None
     torch.set_num_threads(1)
     with quiet_loading():
-        import hanpuri.training.loop.engine
+        import hanpuri.training.loop.next_token
+        import hanpuri.training.preference.dpo
         import hanpuri.training.train  # noqa: F401
     gc.freeze()
     one = ("--set", "training.batch_size=4", "--set")
@@ -139,6 +140,8 @@ if __name__ == "__main__":
         "killed": launch(2, "text.yaml", before=at_step(5, kill)),
         "gone on by one": launch(1, "text.yaml"),
         "gone on": launch(2, "text.yaml"),
+        "pairs by two": launch(2, "pairs.yaml"),
+        "pairs by one": launch(1, "pairs.yaml", *one, "name=pairs-by-one"),
         "sharded": launch(2, "text.yaml", "--set", "name=sharded", before=shard),
         "of two minds": launch(2, "rows.yaml", "--set", "name=minds", *early, before=differ_in_scores),
         "no data": launch(2, "rows.yaml", "--set", "name=none", "--set", "data.path=none.jsonl"),

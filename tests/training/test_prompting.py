@@ -135,7 +135,7 @@ QUESTIONS = [
     ("restoration", None, {"noisy": "네?"}),
     # it has both, and was trained on pairs
     ("plain", "pairs", {"noisy": "네?"}),
-    ("plain", "preference", {"prompt": "네?"}),
+    ("plain", "preference", {"prompt": "네?", "input": "맥락"}),
     ("plain", "text", {"text": "네?"}),
     ("plain", None, {"instruction": "네?", "input": "맥락"}),
 ]

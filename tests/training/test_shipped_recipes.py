@@ -1,7 +1,7 @@
 """
 Every shipped recipe of LLM training runs here, a few steps on a tiny random model of each architecture it is meant for.
 
-In: `hanpuri/recipes/*.yaml` of `kind: pretrain` or `sft`. Put in place of the real thing are model, data, the number of
+In: `hanpuri/recipes/*.yaml` of a kind of LLM training. Put in place of the real thing are model, data, the number of
 steps, and what a processor cannot do (paged optimizers); template, adapter, 4 bits, schedule are the recipe's own.
 """
 
@@ -49,6 +49,9 @@ ON = [
     ("llama-pretrain-small", None),
     ("restoration-llm", "llama"),
     ("char-lm", None),
+    ("reward-tiny", "llama"),
+    ("dpo-tiny", "llama"),
+    ("restoration-dpo", "llama"),
 ]
 
 
@@ -67,8 +70,10 @@ def data(tmp_path_factory) -> dict[str, Path]:
             some = {"id": [f"{split}-{number}" for number in range(part.stop - part.start)]}
             some |= {key: values[part] for key, values in columns.items()}
             pyarrow.parquet.write_table(pyarrow.table(some), folder / name / f"{split}.parquet")
+    pairs = [{"prompt": one, "chosen": one, "rejected": f"{one} {one}"} for one in SENTENCES[:12]]
+    (folder / "pairs.jsonl").write_text("".join(map("{}\n".format, map(json.dumps, pairs))), encoding="utf-8")
     (folder / "corpus.txt").write_text("\n".join(SENTENCES * 4), encoding="utf-8")
-    return {name: folder / name for name in (*rows, "corpus.txt")}
+    return {name: folder / name for name in (*rows, "pairs.jsonl", "corpus.txt")}
 
 
 def read(name: str, *overrides: str) -> TrainRecipe:
@@ -87,6 +92,14 @@ def overrides_for(name: str, model: Path | None, data: dict[str, Path]) -> list[
         corpora = [f"data.corpora.{place}.path={data['corpus.txt']}" for place in range(len(recipe.data.corpora))]
         plain = [f"data.corpora.{place}.field=null" for place in range(len(recipe.data.corpora))]
         return [*changes, *SMALL, *corpora, *plain, "data.validation=0.2"]
+    if recipe.kind == "reward":
+        pairs = data["pairs.jsonl"]
+        return [*changes, f"model.path={model}", f"data.path={pairs}", f"data.validation={pairs}"]
+    if recipe.kind == "dpo":
+        pairs = [f"data.path={data['pairs.jsonl']}", f"data.validation={data['pairs.jsonl']}"]
+        adapter = ["adapter={r: 4}"] if recipe.adapter else []  # there is none to go on with
+        changes += [*pairs, *adapter, "examples.template=plain", "watch.generation.rows=2"]
+        return [*changes, "watch.generation.max_new_tokens=4", f"model.path={model}"]
     answers = ["watch.generation.rows=2", "watch.generation.max_new_tokens=4"]
     return [*changes, *answers, f"model.path={model}", f"data.path={data[recipe.data.path.name]}"]
 

@@ -37,7 +37,7 @@ class Change:
     step: str
     """Its name in the recipe; for personal data with the kind, "mask.phone"."""
     field: str
-    """Which text of the row; a message by its number from 0, "messages.2"."""
+    """Which text of the row; a message by its number from 0, "messages.2" or "prompt.0"."""
     before: str
     after: str
 
@@ -53,7 +53,7 @@ class Cleaning:
     findings: tuple[str, ...]
     """"replacement" (U+FFFD or half a surrogate pair) and "mojibake", if the row holds them, dropped or not."""
     dropped: str | None
-    """The filter that leaves the row out, by its name in the recipe, or "lengths_part"; None if it stays."""
+    """The filter that leaves the row out, by its name in the recipe, "lengths_part" or "same_answers"; else None."""
 
 
 class Cleaner:
@@ -105,11 +105,12 @@ class Cleaner:
         Name the first filter that leaves a row out.
 
         A pair whose two sides were of one length and no longer are, such as after a mask or a trimmed space on one
-        side alone, would teach a model to drop or to invent characters: its `lengths_part`, and it goes.
+        side alone, would teach a model to drop or to invent characters: its `lengths_part`, and it goes. So does a
+        preference whose answers have become the same.
         """
         settings = self._settings
         lengths = _lengths(texts, self._form)
-        if any(length < settings.min_characters for field, length in lengths.items() if field != "input"):
+        if any(length < settings.min_characters for field, length in lengths.items() if _may_not_miss(field, length)):
             return "min_characters"
         if settings.max_characters is not None and max(lengths.values()) > settings.max_characters:
             return "max_characters"
@@ -117,6 +118,8 @@ class Cleaner:
             return "min_hangul"
         if self._form == "pairs" and _is_aligned(came) and not _is_aligned(texts):
             return "lengths_part"
+        if self._form == "preference" and _same_answers(texts):
+            return "same_answers"
         return None
 
 
@@ -142,16 +145,24 @@ def _lower_case_nfc(text: str) -> str:
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
     """Name each text of a row: {"messages.0": …, "messages.1": …} or the fields as they are."""
-    if "messages" not in fields:
+    if not (conversation := _conversation(fields)):
         return dict(fields)
-    return {f"messages.{number}": message["content"] for number, message in enumerate(fields["messages"])}
+    texts = {f"{conversation}.{number}": message["content"] for number, message in enumerate(fields[conversation])}
+    return texts | {field: text for field, text in fields.items() if field != conversation}
 
 
 def _put_back(fields: Mapping[str, Any], texts: Mapping[str, str]) -> Mapping[str, Any]:
-    if "messages" not in fields:
+    if not (conversation := _conversation(fields)):
         return texts
-    messages = zip(fields["messages"], texts.values(), strict=True)
-    return {"messages": [{**message, "content": text} for message, text in messages]}
+    messages = [
+        {**message, "content": texts[f"{conversation}.{number}"]} for number, message in enumerate(fields[conversation])
+    ]
+    return {field: messages if field == conversation else texts[field] for field in fields}
+
+
+def _conversation(fields: Mapping[str, Any]) -> str | None:
+    """Name the field that holds messages, if one does."""
+    return next((field for field in ("messages", "prompt") if isinstance(fields.get(field), list)), None)
 
 
 def _find(texts: Iterable[str]) -> Iterator[str]:
@@ -167,11 +178,24 @@ def _is_aligned(texts: Mapping[str, str]) -> bool:
     return noisy == clean
 
 
+def _same_answers(texts: Mapping[str, str]) -> bool:
+    return normalize("NFC", texts["chosen"]) == normalize("NFC", texts["rejected"])
+
+
+def _may_not_miss(field: str, length: int) -> bool:
+    """Tell whether a text may not be too short: an input may be, and a rejected answer may be none at all."""
+    return field != "input" and (field != "rejected" or length > 0)
+
+
 def _lengths(texts: Mapping[str, str], form: Form) -> dict[str, int]:
     """Give the length of each text; a conversation has one, that of all its messages."""
-    if form == "messages":
-        return {"messages": sum(map(len, texts.values()))}
-    return {field: len(text) for field, text in texts.items()}
+    if form not in ("messages", "preference"):
+        return {field: len(text) for field, text in texts.items()}
+    lengths: dict[str, int] = {}
+    for name, text in texts.items():
+        field = name.partition(".")[0]
+        lengths[field] = lengths.get(field, 0) + len(text)
+    return lengths
 
 
 def _hangul_share(texts: Mapping[str, str]) -> float:

@@ -13,10 +13,14 @@ In: the fields of a row, its form, a format. Out: the line, and the note that is
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Self
+from unicodedata import normalize
 
-from hanpuri.data.export.schemas import ExportFormat, MaybeText, Message, Strict, Text
+from pydantic import model_validator
+
+from hanpuri.data.export.schemas import ExportFormat, MaybeText, Message, Prompt, Strict, Text
 from hanpuri.data.recipe import Form
+from hanpuri.data.records.preferences import as_prompt
 
 Line = dict[str, Any]
 Turn = dict[str, str]
@@ -47,12 +51,32 @@ class MessagesRow(Strict):
     messages: list[Message]
 
 
-class PreferenceRow(Strict):
+class TwoAnswers(Strict):
+    """What all preference rows have; the prompt is a text or a conversation."""
+
+    prompt: Any
+    input: MaybeText = ""
+    chosen: Text
+    rejected: MaybeText
+
+    @model_validator(mode="after")
+    def _check_sides(self) -> Self:
+        if normalize("NFC", self.chosen) == normalize("NFC", self.rejected):
+            raise ValueError("found the same text in chosen and rejected, expected two answers")
+        return self
+
+
+class PreferenceRow(TwoAnswers):
     """The fields of a preference row."""
 
     prompt: Text
-    chosen: Text
-    rejected: Text
+
+
+class ConversationRow(TwoAnswers):
+    """The same, where the prompt is a conversation."""
+
+    prompt: Prompt
+    input: Literal[""] = ""
 
 
 ROWS: Mapping[Form, type[Strict]] = {
@@ -61,6 +85,16 @@ ROWS: Mapping[Form, type[Strict]] = {
     "messages": MessagesRow,
     "preference": PreferenceRow,
 }
+
+
+def row_schema(fields: Mapping[str, Any], form: Form) -> type[Strict]:
+    """
+    Choose what a row is checked by.
+
+        >>> row_schema({"prompt": [{"role": "user", "content": "안녕?"}]}, "preference").__name__
+        'ConversationRow'
+    """
+    return ConversationRow if isinstance(fields.get("prompt"), list) else ROWS[form]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +164,6 @@ def from_line(line: Mapping[str, Any], format: ExportFormat, note: Note | None) 
 
         >>> from_line({"messages": [{"role": "user", "content": "안녕?"}]}, "openai", None)
         {'messages': [{'role': 'user', 'content': '안녕?'}]}
-
-    Raises:
-        ValueError: if a line with no note holds what no row can: a preference about more than one message.
     """
     if format in ("alpaca", "koalpaca"):
         input = line.get("input", "")
@@ -144,10 +175,11 @@ def from_line(line: Mapping[str, Any], format: ExportFormat, note: Note | None) 
     if note is not None and note.system_added:
         prompt = prompt[1:]
     if len(answers) == 2:
-        if len(prompt) != 1:
-            raise ValueError(f"found a prompt of {len(prompt)} messages, expected one")
-        chosen, rejected = answers
-        return {"prompt": prompt[0]["content"], "chosen": chosen["content"], "rejected": rejected["content"]}
+        chosen, rejected = (answer["content"] for answer in answers)
+        asked, input = as_prompt(prompt), ""
+        if isinstance(asked, str):
+            asked, input = _parted(asked, note)
+        return {"prompt": asked, "input": input, "chosen": chosen, "rejected": rejected}
     if note is None or note.form == "messages":
         return {"messages": [*prompt, *answers]}
     return _untangled(prompt[-1]["content"], answers[0]["content"], note)
@@ -164,24 +196,29 @@ def _turns(fields: Mapping[str, Any], form: Form, wording: Wording) -> tuple[lis
         turns = [{"role": turn["role"], "content": turn["content"]} for turn in fields["messages"]]
         return turns[:-1], turns[-1:], None
     if form == "preference":
-        return (
-            [_turn("user", fields["prompt"])],
-            [_turn("assistant", fields[one]) for one in ("chosen", "rejected")],
-            None,
-        )
-    instruction, input, output = _three(fields, form, wording)
+        answers = [_turn("assistant", fields[one]) for one in ("chosen", "rejected")]
+        if not isinstance(fields["prompt"], str):
+            return [_turn(turn["role"], turn["content"]) for turn in fields["prompt"]], answers, None
+        instruction, input = fields["prompt"], fields.get("input", "")
+    else:
+        instruction, input, output = _three(fields, form, wording)
+        answers = [_turn("assistant", output)]
     asked = f"{instruction}{GAP}{input}" if input else instruction
-    input_at = len(instruction) + len(GAP) if input else None
-    return [_turn("user", asked)], [_turn("assistant", output)], input_at
+    return [_turn("user", asked)], answers, len(instruction) + len(GAP) if input else None
 
 
 def _untangled(asked: str, output: str, note: Note) -> dict[str, Any]:
-    instruction, input = asked, ""
-    if note.input_at is not None:
-        instruction, input = asked[: note.input_at - len(GAP)], asked[note.input_at :]
+    instruction, input = _parted(asked, note)
     if note.form == "pairs":
         return {"noisy": input, "clean": output}
     return {"instruction": instruction, "input": input, "output": output}
+
+
+def _parted(asked: str, note: Note | None) -> tuple[str, str]:
+    """Part what a user asks into the instruction and its input, as the note says."""
+    if note is None or note.input_at is None:
+        return asked, ""
+    return asked[: note.input_at - len(GAP)], asked[note.input_at :]
 
 
 def _turn(role: str, content: str) -> Turn:

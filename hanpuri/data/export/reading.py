@@ -63,7 +63,7 @@ def read_export(path: Path, format: ExportFormat, rows_path: Path | None = None)
             raise DataError(found, "name the format that the file is in, or export it anew")
         assert not isinstance(line, Fault)
         if records is None:
-            yield _plain_row(line, format, where)
+            yield _plain_row(line, format)
             continue
         _, record, _ = next(records, (0, Fault(0, "", ""), ""))
         beside_it = _row_line(record, line, where, other)
@@ -73,12 +73,9 @@ def read_export(path: Path, format: ExportFormat, rows_path: Path | None = None)
         raise DataError(f"{path}: found fewer lines than {other} has rows", "export anew: lines are missing")
 
 
-def _plain_row(line: Mapping[str, Any], format: ExportFormat, where: str) -> Row:
+def _plain_row(line: Mapping[str, Any], format: ExportFormat) -> Row:
     url = {"url": line["url"]} if "url" in line else {}
-    try:
-        return {**url, **from_line(line, format, None)}
-    except ValueError as error:
-        raise DataError(f"{where}: {error}", "read it with the rows file that was written beside it") from None
+    return {**url, **from_line(line, format, None)}
 
 
 def _row_line(record: Mapping[str, Any] | Fault, line: Mapping[str, Any], where: str, other: Path) -> RowLine:

@@ -19,6 +19,7 @@ from hanpuri.data.files.parquet import open_parquet
 from hanpuri.data.files.tables import check_cells, read_csv, read_jsonl
 from hanpuri.data.files.textfiles import TextFile
 from hanpuri.data.recipe import FORMS, OPTIONAL, Form, Split
+from hanpuri.data.records.preferences import has_messages, read_preference
 from hanpuri.errors import DataError
 
 Row = dict[str, Any]
@@ -46,7 +47,19 @@ class RowFile:
             ...     [row for _, row in open_rows(path).rows()]
             [{'noisy': '념뭄', 'clean': '너무'}]
         """
-        return _read(self.path, self.format)
+        rows = _read(self.path, self.format)
+        return (_plain(where, row) for where, row in rows) if self.form == "preference" else rows
+
+
+def _plain(where: str, row: Row | Fault) -> Placed:
+    """Bring a preference that is written in messages to the fields of our own."""
+    columns = FORMS["preference"]
+    if isinstance(row, Fault) or not has_messages(row, columns):
+        return where, row
+    read = read_preference(row, {column: column for column in columns})
+    if isinstance(read, tuple):
+        return named(row, where), Fault(0, *read)
+    return where, {**row, **read}
 
 
 def open_rows(path: Path, split: str | None = None) -> RowFile:
@@ -72,6 +85,17 @@ def open_rows(path: Path, split: str | None = None) -> RowFile:
         raise DataError(found, "make one with `hanpuri prepare`")
     columns = _columns(file, format)
     return RowFile(file, format, _form(file, columns), split in (None, "train"))
+
+
+def named(row: Row | Fault, where: str) -> str:
+    """
+    Name a row by its place, and by its own id if it has one.
+
+        >>> named({"id": 7}, "pairs.jsonl:1")
+        'pairs.jsonl:1 (id 7)'
+    """
+    given = None if isinstance(row, Fault) else row.get("id")
+    return f"{where} (id {given})" if isinstance(given, str | int) and given != "" else where
 
 
 def beside(out: Path) -> Path:

@@ -215,12 +215,18 @@ class TrlPromptCompletion(Strict):
     completion: OneAnswer
 
 
+class MaybeAnswer(Answer):
+    """A turn that may hold nothing."""
+
+    content: MaybeText
+
+
 class TrlPreference(Strict):
-    """TRL's conversational preference with an explicit prompt."""
+    """TRL's conversational preference with an explicit prompt; what is rejected may be an answer of nothing."""
 
     prompt: Prompt
     chosen: OneAnswer
-    rejected: OneAnswer
+    rejected: Annotated[list[MaybeAnswer], Field(min_length=1, max_length=1)]
 
 
 EXPECTED = {"string_type": "text", "list_type": "a list", "model_type": "an object"}

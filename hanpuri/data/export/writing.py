@@ -16,8 +16,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hanpuri.data.export.lines import ROWS, Note, Wording, dump_line, to_line
-from hanpuri.data.export.rows import Row, RowFile, beside, open_rows
+from hanpuri.data.export.lines import ROWS, Note, Wording, dump_line, row_schema, to_line
+from hanpuri.data.export.rows import Row, RowFile, beside, named, open_rows
 from hanpuri.data.export.schemas import LIMITS, SCHEMAS, ExportFormat, Strict, faults_of
 from hanpuri.data.files.formats import Fault, suffixes
 from hanpuri.data.files.targets import Target
@@ -203,7 +203,7 @@ def _write(rows: RowFile, format: ExportFormat, wording: Wording, writer: _Write
     for where, row in rows.rows():
         line, note, told = _checked(row, rows.form, format, schema, wording)
         if told:
-            faults.add(_name(row, where), told)
+            faults.add(named(row, where), told)
         elif not faults.num_rows:
             writer.write(line, note)
             num_long += max_tokens is not None and len(line.encode()) > max_tokens
@@ -221,7 +221,7 @@ def _checked(
     fields = {name: row[name] for name in FORMS[form] if name in row}
     if fields.get("input", "") is None:
         fields["input"] = ""
-    if told := faults_of(ROWS[form], fields):
+    if told := faults_of(row_schema(fields, form), fields):
         return "", "", told
     made, note = to_line(fields, form, format, wording)
     others = {name: value for name, value in row.items() if name not in fields}
@@ -243,11 +243,6 @@ def _is_held(column: Row) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-def _name(row: Row | Fault, where: str) -> str:
-    given = None if isinstance(row, Fault) else row.get("id")
-    return f"{where} (id {given})" if isinstance(given, str | int) and given != "" else where
 
 
 def _check_limits(rows: RowFile, format: ExportFormat, writer: _Writer, max_bytes: int | None) -> None:

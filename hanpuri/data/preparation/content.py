@@ -29,9 +29,11 @@ def said(fields: Mapping[str, Any], form: Form) -> list[str]:
     >>> said({"messages": [{"role": "user", "content": "안녕"}]}, "messages")
     ['안녕']
     """
-    if form == "messages":
-        return [message["content"] for message in fields["messages"]]
-    return [fields[field] for field in FORMS[form]]
+    texts: list[str] = []
+    for field in FORMS[form]:
+        value = fields[field]
+        texts += [value] if isinstance(value, str) else [message["content"] for message in value]
+    return texts
 
 
 def compared(texts: Sequence[str], form: Form) -> Sequence[str]:
@@ -48,14 +50,14 @@ def asked(texts: Sequence[str], form: Form) -> Sequence[str]:
     """
     Choose, from what a row says, the texts that must not stand in two splits.
 
-    >>> asked(["추천해 주세요", "네", "아니요"], "preference")
-    ['추천해 주세요']
+    >>> asked(["추천해 주세요", "", "네", "아니요"], "preference")
+    ['추천해 주세요', '']
     """
     match form:
         case "instruction":
             return texts[:2]
         case "preference":
-            return texts[:1]
+            return texts[:-2]
         case "messages":
             return texts[:-1] or texts  # where nobody asks, the answer stands for itself
     return compared(texts, form)

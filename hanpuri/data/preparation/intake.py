@@ -22,7 +22,7 @@ from hanpuri.data.cleaning.cleaner import Cleaner
 from hanpuri.data.preparation.content import BORDER, asked, compared, content_id, said
 from hanpuri.data.preparation.deduplicate import key_of, normalise, sign_bands
 from hanpuri.data.preparation.overlap import EvaluationTexts
-from hanpuri.data.preparation.shards import COUNTS, KEY_BYTES, about_columns, arrow, form_columns, write_table
+from hanpuri.data.preparation.shards import COUNTS, KEY_BYTES, about_columns, arrow, cells, form_columns, write_table
 from hanpuri.data.recipe import FORMS, PrepareRecipe
 from hanpuri.data.records.records import Record
 
@@ -59,13 +59,14 @@ def _clean(records: Iterable[Record], recipe: PrepareRecipe, counts: Counter[str
 
 
 def _columns(rows: Sequence[Row], recipe: PrepareRecipe) -> dict[str, Any]:
+    written = [cells(row.fields, recipe.form) for row in rows]
     return {
         "id": [replacement(row.id) for row in rows],  # half a surrogate pair cannot be written
         "source": [row.record.source for row in rows],
         "where": [row.record.where for row in rows],
         "group": [row.record.group and replacement(row.record.group) for row in rows],
         "label": [row.record.label and replacement(row.record.label) for row in rows],
-        **{field: [row.fields[field] for row in rows] for field in FORMS[recipe.form]},
+        **{field: [row[field] for row in written] for field in FORMS[recipe.form]},
         "own_id": [bool(row.record.id) for row in rows],
         "cause": [row.cause for row in rows],
         "num_characters": [sum(map(len, compared(said(row.fields, recipe.form), recipe.form))) for row in rows],

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from hanpuri.data.preparation.deduplicate import Keys, Rows
 from hanpuri.data.recipe import FORMS, Form
+from hanpuri.data.records.preferences import as_messages, as_prompt
 from hanpuri.errors import DataError
 
 KEY_BYTES = 16
@@ -48,9 +49,20 @@ def arrow() -> Any:
 def form_columns(form: Form) -> list[tuple[str, Any]]:
     """Name the columns of a form's fields with their Arrow types."""
     pa = arrow()
-    if form == "messages":
-        return [("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())])))]
-    return [(field, pa.string()) for field in FORMS[form]]
+    messages = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+    # A prompt may be a text or messages, and a column holds one of the two.
+    nested = {"messages": "messages", "preference": "prompt"}.get(form)
+    return [(field, messages if field == nested else pa.string()) for field in FORMS[form]]
+
+
+def cells(fields: Mapping[str, Any], form: Form) -> dict[str, Any]:
+    """Write the fields of a row as its cells, in which a prompt is messages in any case."""
+    return {**fields, "prompt": as_messages(fields["prompt"])} if form == "preference" else dict(fields)
+
+
+def fields_of(cells: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the fields of a row from its cells again, all of them or some."""
+    return {**cells, "prompt": as_prompt(cells["prompt"])} if "prompt" in cells else dict(cells)
 
 
 def about_columns() -> list[tuple[str, Any]]:

@@ -22,7 +22,7 @@ from hanpuri.data.preparation.content import compared, said
 from hanpuri.data.preparation.decisions import CAUSES, EXACT, LEAK, NEAR, OVERLAP, Decisions
 from hanpuri.data.preparation.deduplicate import Rows, normalise, similarities
 from hanpuri.data.preparation.overlap import EvaluationTexts
-from hanpuri.data.preparation.shards import COUNTS, Shards, arrow
+from hanpuri.data.preparation.shards import COUNTS, Shards, arrow, fields_of
 from hanpuri.data.preparation.splitting import SPLITS, length_classes
 from hanpuri.data.preparation.tokenization import token_facts
 from hanpuri.data.quality.facts import (
@@ -45,7 +45,7 @@ STEPS = (
     *("replacement", "control_characters", "nfc", "white_space", "lower_case"),
     *("mask.email", "mask.resident", "mask.card", "mask.phone"),
 )
-FILTERS = ("replacement", "mojibake", "min_characters", "max_characters", "min_hangul", "lengths_part")
+FILTERS = ("replacement", "mojibake", "min_characters", "max_characters", "min_hangul", "lengths_part", "same_answers")
 NUM_CLUSTERS, NUM_SAMPLES = 10, 3
 MAX_PAIRS = 20_000  # whose noise is looked at
 BATCH_ROWS = 10_000
@@ -96,7 +96,7 @@ class Written:
         """Read the rows of a split, or some columns of them."""
         with arrow().parquet.ParquetFile(self.folder / f"{split}.parquet") as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=columns and list(columns)):
-                yield from batch.to_pylist()
+                yield from map(fields_of, batch.to_pylist())
 
     def read_once(self, columns: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Read some columns of the training rows, of a row's noisy copies the first alone."""
@@ -247,10 +247,10 @@ def _diversity(rows: Written) -> dict[str, TextMeasures]:
 
 
 def _text_of(row: Mapping[str, Any], field: str) -> str:
-    if field in row:
+    if field in row and isinstance(row[field], str):
         return str(row[field])
-    messages = [message["content"] for message in row["messages"]]
-    return "\n".join(messages[:-1]) if field == "asked" else str(messages[-1])
+    messages = [message["content"] for message in row[field if field in row else "messages"]]
+    return str(messages[-1]) if field == "answered" else "\n".join(messages[:-1] if field == "asked" else messages)
 
 
 def _responses(rows: Written) -> ResponseMeasures | None:
@@ -260,7 +260,7 @@ def _responses(rows: Written) -> ResponseMeasures | None:
         "pairs": ("noisy",),
         "instruction": ("instruction", "input"),
         "messages": ("asked",),
-        "preference": ("prompt",),
+        "preference": ("prompt", "input"),
     }
     answers = {"pairs": "clean", "instruction": "output", "messages": "answered", "preference": "chosen"}
     rejected = (row["rejected"] for row in rows.read("train", ["rejected"])) if rows.form == "preference" else None

@@ -111,4 +111,6 @@ def _sample_rows(form: Form) -> list[dict[str, Any]]:
     if form == "messages":
         return [{"messages": [{"role": "user", "content": "안녕?"}, {"role": "assistant", "content": "네."}]}]
     row = dict.fromkeys(FORMS[form], "네.")
-    return [row | {"input": ""}, row] if form == "instruction" else [row]
+    if form == "preference":
+        row |= {"rejected": "글쎄요."}
+    return [row | {"input": ""}, row] if "input" in row else [row]

@@ -21,13 +21,16 @@ ALIASES = {
     "output": ("answer", "completion"),
     "input": ("context",),
     "messages": ("conversations",),
+    "prompt": ("question", "instruction", "conversations"),
 }
 PAIRS = (("instruction", "output"), ("question", "answer"), ("prompt", "completion"))
 
 
-def choose_columns(where: str, columns: Sequence[str], form: Form, mapped: Mapping[str, str]) -> dict[str, str]:
+def choose_columns(
+    where: str, columns: Sequence[str], form: Form, mapped: Mapping[str, str], unneeded: Sequence[str] = ()
+) -> dict[str, str]:
     """
-    Choose the column of each field; an optional field that is neither mapped nor there is left out.
+    Choose the column of each field; an optional or unneeded one that is neither mapped nor there is left out.
 
         >>> choose_columns("faq.csv:1", ["번호", "question", "answer"], "instruction", {"id": "번호"})
         {'instruction': 'question', 'output': 'answer', 'id': '번호'}
@@ -45,7 +48,7 @@ def choose_columns(where: str, columns: Sequence[str], form: Form, mapped: Mappi
         column = next((name for name in wanted if name in columns), None)
         if column is not None:
             chosen[field] = column
-        elif field in mapped or field not in OPTIONAL:
+        elif field in mapped or field not in (*OPTIONAL, *unneeded):
             missing.append(field)
     if missing:
         raise _fault(where, columns, missing, mapped, chosen)

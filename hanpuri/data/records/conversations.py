@@ -7,7 +7,7 @@ In: a list of messages, in our manner or ShareGPT's, or such a list as JSON in a
     [{"role": "user", "content": "안녕"}, {"role": "assistant", "content": "네, 안녕하세요"}]
 
 A conversation is faulty if it is empty, holds a message without a text or of an unknown role, or does not end with the
-assistant, whose words are what is learnt. Other keys of a message are not kept.
+assistant, whose words are what is learnt; a prompt ends with the user. Other keys of a message are not kept.
 """
 
 import json
@@ -30,7 +30,9 @@ Message = dict[str, str]
 SHAPE_MEND = 'write [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]'
 
 
-def read_messages(value: object, column: str) -> list[Message] | Problem:
+def read_messages(
+    value: object, column: str, *, last: str = "assistant", may_end_empty: bool = False
+) -> list[Message] | Problem:
     """
     Read a conversation from the cell of a column.
 
@@ -38,6 +40,12 @@ def read_messages(value: object, column: str) -> list[Message] | Problem:
         [{'role': 'assistant', 'content': '네'}]
         >>> read_messages([], "messages")[0]
         'found no messages in "messages", expected at least one'
+
+    Args:
+        value: the cell.
+        column: how a problem names it.
+        last: whose message the last one must be.
+        may_end_empty: whether the last one may hold no text, as a rejected answer may.
     """
     if isinstance(value, str):
         try:
@@ -48,19 +56,20 @@ def read_messages(value: object, column: str) -> list[Message] | Problem:
         return f'found {kind_of(value)} in "{column}", expected a list of messages', SHAPE_MEND
     messages: list[Message] = []
     for number, item in enumerate(value, 1):
-        message = _message(item, f'message {number} of "{column}"')
+        may_be_empty = may_end_empty and number == len(value)
+        message = _message(item, f'message {number} of "{column}"', may_be_empty=may_be_empty)
         if isinstance(message, tuple):
             return message
         messages.append(message)
     if not messages:
         return f'found no messages in "{column}", expected at least one', SHAPE_MEND
-    if (last := messages[-1]["role"]) != "assistant":
-        mend = "end it with the assistant's answer"
-        return f'found messages in "{column}" that end with {last}, expected assistant', mend
+    if (found := messages[-1]["role"]) != last:
+        mend = "end it with the assistant's answer" if last == "assistant" else "end it with what is asked"
+        return f'found messages in "{column}" that end with {found}, expected {last}', mend
     return messages
 
 
-def _message(item: object, where: str) -> Message | Problem:
+def _message(item: object, where: str, *, may_be_empty: bool) -> Message | Problem:
     if not isinstance(item, Mapping):
         return f"found {kind_of(item)} as {where}, expected an object", SHAPE_MEND
     role = item.get("role", item.get("from"))
@@ -70,7 +79,7 @@ def _message(item: object, where: str) -> Message | Problem:
         guess = nearest(role, ROLES) if isinstance(role, str) else None
         mend = f'did you mean "{guess}"?' if guess else "name one of these roles"
         return f"found {told} in {where}, expected system, user or assistant", mend
-    if not isinstance(content, str) or not content:
+    if not isinstance(content, str) or not (content or may_be_empty):
         told = '""' if content == "" else kind_of(content)
         return f"found {told} as the content of {where}, expected a text", "fill it in"
     return {"role": ROLES[role], "content": content}

@@ -12,7 +12,7 @@ from typing import Literal
 
 from hanpuri.data.recipe import FORMS, Form, SourceSettings
 from hanpuri.data.records.records import Reading
-from hanpuri.data.templates import FORM_ORDER
+from hanpuri.data.rows import FORM_ORDER
 from hanpuri.errors import DataError
 
 

@@ -9,9 +9,10 @@ CSV and what becomes of it with `fields: {text: document}`:
 
 What is a fault, of which all in a file are told at once, or which `faults: drop` leaves out and counts:
 a row that cannot be parsed or lacks cells; a needed field that is missing, null, "" or no string; a conversation that
-is broken (see `conversations`). What is none: a missing or null `input`, which is ""; a missing id, group or label; a
-blank line of a text file, which is no row. Texts of nothing but white space are left to cleaning. A file that breaks
-off, or in which a quote is never closed, is refused as a whole even with `faults: drop`: nobody could say what is lost.
+is broken (see `conversations`); a preference that says nothing (see `preferences`). What is none: a missing or null
+`input`, which is ""; a missing id, group or label; a blank line of a text file, which is no row. Texts of nothing but
+white space are left to cleaning. A file that breaks off, or in which a quote is never closed, is refused as a whole
+even with `faults: drop`: nobody could say what is lost.
 """
 
 import re
@@ -24,15 +25,16 @@ from typing import NamedTuple
 
 from hanpuri.data.files.encodings import check_encoding
 from hanpuri.data.files.folders import RowFormat, list_files
-from hanpuri.data.files.formats import Fault, nearest
+from hanpuri.data.files.formats import Fault
 from hanpuri.data.files.hub import read_hub
 from hanpuri.data.files.jsonfiles import read_json
 from hanpuri.data.files.parquet import open_parquet, read_columns
 from hanpuri.data.files.tables import UNCLOSED, check_cells, kind_of, read_csv, read_jsonl, split_ending
 from hanpuri.data.files.textfiles import TextFile
 from hanpuri.data.recipe import ABOUT, FORMS, OPTIONAL, Form, SourceSettings
-from hanpuri.data.records.columns import choose_columns, listed
+from hanpuri.data.records.columns import choose_columns
 from hanpuri.data.records.conversations import Problem, read_messages
+from hanpuri.data.records.preferences import has_messages, missing_text, read_preference
 from hanpuri.errors import DataError
 
 MAX_LINE_LENGTH = 10_000_000  # in characters; no row of a training set is that long, a broken file may be
@@ -193,10 +195,13 @@ class Reading:
 
     def _parquet_rows(self, file: Path) -> Iterator[Record | Fault]:
         with open_parquet(file) as parquet:
-            record = self._maker(str(file), str(file), parquet.schema_arrow.names)
+            schema = parquet.schema_arrow
+            nested = [field.name for field in schema if field.type.num_fields] if self.form == "preference" else []
+            record = self._maker(str(file), str(file), schema.names, nested)
             texts = [record.columns[field] for field in FORMS[self.form] if field in record.columns]
+            texts = [column for column in texts if column not in nested] if self.form != "messages" else []
             wanted = dict.fromkeys(record.columns.values())
-            rows = read_columns(parquet, str(file), list(wanted), texts if self.form != "messages" else [])
+            rows = read_columns(parquet, str(file), list(wanted), texts)
             for number, values in enumerate(rows, 1):
                 yield record(number, values)
 
@@ -204,27 +209,33 @@ class Reading:
         """Make records of rows that need not have the same columns: the first of them tell which there are."""
         head: list[tuple[int, dict[str, object] | Fault]] = []
         columns: dict[str, None] = {}
+        nested: dict[str, None] = {}
         sound = False
         for line, values in rows:
             head.append((line, values))
             if not isinstance(values, Fault):
                 sound = True
                 columns |= dict.fromkeys(values)
+                nested |= dict.fromkeys(column for column in values if has_messages(values, [column]))
             if sound and len(head) >= NUM_PEEKED:
                 break
-        record = self._maker(name, name, tuple(columns)) if sound else None
+        record = self._maker(name, name, tuple(columns), tuple(nested)) if sound else None
         for line, values in chain(head, rows):
             if isinstance(values, Fault):
                 yield values._replace(mend=self._row_mend())  # the reader's own shows a row of plain text
             elif record is not None:
                 yield record(line, values)
 
-    def _maker(self, name: str, where: str, columns: Sequence[str]) -> "_RecordMaker":
+    def _maker(self, name: str, where: str, columns: Sequence[str], nested: Sequence[str] = ()) -> "_RecordMaker":
+        """Choose the columns; those that hold messages may bring the prompt of a preference with them."""
         twice = next((column for column in columns if columns.count(column) > 1), None)
         if twice is not None:
             found = f'{where}: found two columns named "{twice}", expected one'
             raise DataError(found, "give each column a name of its own")
-        return _RecordMaker(name, self.title, self.form, choose_columns(where, columns, self.form, self.source.fields))
+        mapped = self.source.fields
+        brought = self.form == "preference" and mapped.get("chosen", "chosen") in nested
+        unneeded = ("prompt",) if brought else ()
+        return _RecordMaker(name, self.title, self.form, choose_columns(where, columns, self.form, mapped, unneeded))
 
     def _row_mend(self) -> str:
         if self.form == "messages":
@@ -253,12 +264,9 @@ class _RecordMaker:
     columns: dict[str, str]
 
     def __call__(self, line: int, values: Values) -> Record | Fault:
-        fields: dict[str, object] = {}
-        for field in FORMS[self.form]:
-            value = self._field(field, values)
-            if isinstance(value, tuple):
-                return Fault(line, *value)
-            fields[field] = value
+        fields = read_preference(values, self.columns) if self.form == "preference" else self._fields(values)
+        if isinstance(fields, tuple):
+            return Fault(line, *fields)
         about: dict[str, str | None] = {}
         for field in ABOUT:
             told = self._about(field, values)
@@ -268,6 +276,15 @@ class _RecordMaker:
         where = f"{self.name}:{line}"
         return Record(fields, about["id"] or "", self.source, where, about["group"], about["label"])
 
+    def _fields(self, values: Values) -> dict[str, object] | Problem:
+        fields: dict[str, object] = {}
+        for field in FORMS[self.form]:
+            value = self._field(field, values)
+            if isinstance(value, tuple):
+                return value
+            fields[field] = value
+        return fields
+
     def _field(self, field: str, values: Values) -> object | Problem:
         column = self.columns.get(field)
         value = values.get(column) if column is not None else None
@@ -276,15 +293,9 @@ class _RecordMaker:
         if field in OPTIONAL and (value is None or value == ""):
             return ""
         column = self.columns[field]
-        if column not in values:
-            guess = nearest(column, values)
-            found = f'found no "{column}" but {listed(list(values))}'
-            return found, f'rename "{guess}" to "{column}"' if guess else f'give the row its "{column}"'
-        if field == "messages":
+        if field == "messages" and column in values:
             return read_messages(value, column)
-        if value is None or value == "":
-            return f'found {"null" if value is None else "an empty text"} in "{column}", expected a text', "fill it in"
-        return f'found {kind_of(value)} in "{column}", expected a text', "put it in quotes"
+        return missing_text(column, values)
 
     def _about(self, field: str, values: Values) -> str | Problem | None:
         column = self.columns.get(field)

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from hanpuri.data.chats import choose_template
+from hanpuri.data.rows import form_of, row_of
 from hanpuri.data.templates import (
     CHAT,
     Fields,
     Template,
-    form_of,
     load_template,
     parse_placeholders,
     restoration_instruction,
-    row_of,
 )
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 from hanpuri.engines.settings import EngineSettings

@@ -19,7 +19,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from hanpuri.errors import DataError
+from hanpuri.errors import DataError, RecipeError
 from hanpuri.evaluation.metrics import MEASURES
 from hanpuri.evaluation.metrics.tallies import Tally
 from hanpuri.evaluation.significance import Difference
@@ -140,6 +140,9 @@ def with_train_rows(recipe: VerdictRecipe) -> VerdictRecipe:
     trained = read_curve_recipe(recipe.learning_curve)
     if trained is None or recipe.train_rows is not None:
         return recipe
+    if trained.data.path is None:
+        found = f"{recipe.learning_curve.recipe}: found a mix of {len(trained.data.sources)} sources"
+        raise RecipeError(f"{found}, expected one path to look for leaks in", "say where: train_rows.path")
     rows = TrainRowsSettings(path=trained.data.path, form=trained.data.form, fields=trained.data.fields)
     return recipe.model_copy(update={"train_rows": rows})
 

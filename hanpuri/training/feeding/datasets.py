@@ -33,13 +33,13 @@ Rows = Sequence[Mapping[str, Any]]
 def from_examples(examples: Iterable[Example]) -> Any:
     """Give examples as a Dataset in memory; columns input_ids and labels."""
     rows = list(examples)
-    return _in_memory({"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]})
+    return in_memory({"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]})
 
 
 def from_packs(packs: Iterable[Pack]) -> Any:
     """Give packs as a Dataset in memory; columns input_ids, labels and position_ids."""
     rows = list(packs)
-    return _in_memory(
+    return in_memory(
         {
             "input_ids": [row.input_ids for row in rows],
             "labels": [row.labels for row in rows],
@@ -126,7 +126,8 @@ def _end_to_end(rows: Sequence[Sequence[int] | npt.NDArray[Any]], padding: int) 
     return np.concatenate([np.asarray(row, np.int64) for row in rows])[None]
 
 
-def _in_memory(columns: Mapping[str, Sequence[Ids]]) -> Any:
+def in_memory(columns: Mapping[str, Sequence[Ids]]) -> Any:
+    """Give arrays as a Dataset in memory: each column has one array of token ids a row."""
     import pyarrow as pa
     from datasets import Dataset
 

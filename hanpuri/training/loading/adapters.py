@@ -20,7 +20,7 @@ from typing import Any
 
 from hanpuri.errors import ModelError, RecipeError
 from hanpuri.training.loading.hardware import import_bitsandbytes
-from hanpuri.training.loading.lora import OUTPUTS, embedding_names, make_lora
+from hanpuri.training.loading.lora import OUTPUTS, REWARDS, embedding_names, gives_rewards, make_lora
 from hanpuri.training.loading.models import (
     ADAPTER,
     DOWNLOAD,
@@ -120,7 +120,8 @@ def save_adapter(model: Any, folder: Path) -> None:
 
     PEFT alone would ask the hub whether the base has other embeddings; here those that learnt are saved in any case.
     """
-    model.save_pretrained(folder, save_embedding_layers=False)
+    # Preference training lays a frozen copy beside it, which is nobody's result.
+    model.save_pretrained(folder, save_embedding_layers=False, selected_adapters=["default"])
     path = folder / ADAPTER
     fields = json.loads(path.read_text(encoding="utf-8"))
     fields["base_model_name_or_path"] = base_name(model.name_or_path)
@@ -158,19 +159,29 @@ def adapter_place(path: str | Path) -> Path:
     raise ModelError(f"{path}: found no such folder, expected one with an adapter", "check adapter.path")
 
 
-def read_base(folder: Path) -> str:
+def read_base(folder: Path, *, rewards: bool = False) -> str:
     """
     Read which model an adapter was trained on: an absolute path, or a name on the hub.
 
+    Args:
+        folder: the adapter's.
+        rewards: whether it has to make a reward model of its base, and not a model that writes text.
+
     Raises:
-        ModelError: if its adapter_config.json is damaged or does not tell.
+        ModelError: if its adapter_config.json is damaged or does not tell, or it is an adapter of the other sort.
     """
     try:
-        base = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (OSError, ValueError, LookupError, TypeError):
-        base = None
+        fields = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
+        base, task = fields["base_model_name_or_path"], fields.get("task_type")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        base, task = None, None
     if not isinstance(base, str) or not base:
         raise ModelError(f"{folder}/{ADAPTER}: found no base_model_name_or_path", "write the name of its base there")
+    if (task == REWARDS) != rewards:
+        sorts = "a reward model's adapter", "an adapter of a model that writes text"
+        found, expected = sorts if task == REWARDS else sorts[::-1]
+        mend = "train one with a recipe of `kind: reward`" if rewards else "it gives scores: hanpuri score"
+        raise ModelError(f"{folder}: found {found}, expected {expected}", mend)
     return base
 
 
@@ -181,19 +192,19 @@ def check_base(model: Any, folder: Path) -> None:
     Raises:
         ModelError: if it does not.
     """
-    check_base_name(model.name_or_path, folder)
+    check_base_name(model.name_or_path, folder, rewards=gives_rewards(model))
     for name, shape in sorted(_shapes(folder).items()):
         _check_fit(model, folder, name, shape)
 
 
-def check_base_name(loaded: str, folder: Path) -> None:
+def check_base_name(loaded: str, folder: Path, *, rewards: bool = False) -> None:
     """
     See that an adapter belongs to the model of a name, which need not be loaded for it.
 
     Raises:
         ModelError: if it does not.
     """
-    base = read_base(folder)
+    base = read_base(folder, rewards=rewards)
     if not _same_base(base, loaded):
         raise ModelError(
             f"{folder}: found an adapter for {base}, expected one for {base_name(loaded)}",

@@ -15,6 +15,8 @@ from hanpuri.errors import RecipeError
 from hanpuri.training.recipe import ALL_LINEAR, AdapterSettings
 
 OUTPUTS = ("lm_head", "embed_out")
+REWARDS = "SEQ_CLS"
+"""How PEFT calls what a reward model does; such an adapter brings the head, which learns as a whole."""
 
 
 def make_lora(model: Any, settings: AdapterSettings) -> Any:
@@ -32,7 +34,7 @@ def make_lora(model: Any, settings: AdapterSettings) -> Any:
     whole, alpha = list(settings.modules_to_save), settings.alpha
     targets = settings.target_modules
     return LoraConfig(
-        task_type="CAUSAL_LM",
+        task_type=REWARDS if gives_rewards(model) else "CAUSAL_LM",
         r=settings.r,
         lora_alpha=int(alpha) if alpha == int(alpha) else alpha,  # engines read a whole number as one
         lora_dropout=settings.dropout,
@@ -43,6 +45,13 @@ def make_lora(model: Any, settings: AdapterSettings) -> Any:
         use_dora=settings.dora,
         ensure_weight_tying=_ties_embeddings(model, settings),
     )
+
+
+def gives_rewards(model: Any) -> bool:
+    """Tell a reward model from one that writes text: it has a head of its own, and no output for tokens."""
+    from torch import nn
+
+    return isinstance(getattr(model, "score", None), nn.Module)
 
 
 def embedding_names(model: Any) -> list[str]:

@@ -12,10 +12,10 @@ Nothing is downloaded here, no hub is asked, and code that lies beside weights i
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import ModelError
@@ -25,10 +25,18 @@ from hanpuri.training.recipe import ModelSettings
 
 ADAPTER = "adapter_config.json"
 DOWNLOAD = "download or save it again"
+Head = Literal["words", "reward", "new reward"]
+HEADS: dict[Head, str] = {
+    "words": "AutoModelForCausalLM",
+    "reward": "AutoModelForSequenceClassification",
+    "new reward": "AutoModelForSequenceClassification",
+}
+HEAD = "score.weight"
+"""The one matrix of a reward model that no language model has."""
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
-def load_model(settings: ModelSettings, *, learns_whole: bool, device: str) -> Any:
+def load_model(settings: ModelSettings, *, learns_whole: bool, device: str, head: Head = "words") -> Any:
     """
     Load a causal language model as the recipe says, in evaluation mode.
 
@@ -36,17 +44,20 @@ def load_model(settings: ModelSettings, *, learns_whole: bool, device: str) -> A
         settings: with a `path`.
         learns_whole: whether all weights will learn; then `weights: auto` is float32.
         device: where it will run; weights go to a GPU at once, without standing in main memory as a whole.
+        head: what stands on the network; see `rewards`, which asks for another one.
 
     Raises:
         ModelError: if there is no such model, it is not whole, or it is no causal language model.
         RecipeError: if its positions cannot be scaled as told.
     """
     import torch
-    from transformers import AutoModelForCausalLM
+    import transformers
 
     folder = model_place(str(settings.path))
-    config = read_config(folder)
+    config = read_config(folder, rewards=head == "reward")
     check_weights(folder, "model")
+    if head == "new reward":
+        config.num_labels = 1
     if settings.rope_scaling:
         scale_rope(config, settings.rope_scaling)
     weights = resolve_weights(settings, device, learns_whole=learns_whole)
@@ -59,7 +70,7 @@ def load_model(settings: ModelSettings, *, learns_whole: bool, device: str) -> A
         how["device_map"] = {"": device}
     with quiet_loading():
         try:
-            model, told = AutoModelForCausalLM.from_pretrained(
+            model, told = getattr(transformers, HEADS[head]).from_pretrained(
                 str(folder), local_files_only=True, trust_remote_code=False, output_loading_info=True, **how
             )
         except (torch.OutOfMemoryError, MemoryError):
@@ -67,7 +78,7 @@ def load_model(settings: ModelSettings, *, learns_whole: bool, device: str) -> A
             raise ModelError(f"{folder}: found too little memory on {device} for the model's weights", mend) from None
         except Exception as error:  # each kind of damage is another exception there
             raise ModelError(f"{folder}: cannot be read as a model ({_first_line(error)})", DOWNLOAD) from None
-    if lost := sorted(told["missing_keys"]):
+    if lost := sorted(set(told["missing_keys"]) - ({HEAD} if head == "new reward" else set())):
         raise ModelError(f"{folder}: found no weights for {len(lost)} parts of the model, such as {lost[0]}", DOWNLOAD)
     if learns_whole and getattr(model, "is_quantized", False):
         mend = "give `adapter`, or take the model that they were made from"
@@ -145,12 +156,16 @@ def _nearest_folder(path: Path) -> Path | None:
     return path.parent / near[0] if near else None
 
 
-def read_config(folder: Path) -> Any:
+def read_config(folder: Path, *, rewards: bool = False) -> Any:
     """
     Read a model's configuration.
 
+    Args:
+        folder: the model's.
+        rewards: whether it has to be a reward model, and not one that writes text.
+
     Raises:
-        ModelError: if it is damaged, of an unknown architecture, or not of a causal language model.
+        ModelError: if it is damaged, of an unknown architecture, or not of such a model.
     """
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -172,6 +187,9 @@ def read_config(folder: Path) -> Any:
             ) from None
         raise ModelError(f"{folder}/config.json cannot be read ({_first_line(error)})", DOWNLOAD) from None
     names = config.architectures or [kind]
+    if rewards:
+        _check_rewards(folder, names, config.num_labels)
+        return config
     causal = type(config) in AutoModelForCausalLM._model_mapping and not config.is_encoder_decoder
     if not causal or (config.architectures and not set(names) & set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())):
         raise ModelError(
@@ -179,6 +197,15 @@ def read_config(folder: Path) -> Any:
             "take a model that writes text from left to right",
         )
     return config
+
+
+def _check_rewards(folder: Path, names: Sequence[str], num_labels: int) -> None:
+    if not all(name.endswith("ForSequenceClassification") for name in names) or num_labels != 1:
+        raise ModelError(
+            f"{folder}: found {', '.join(names)}, expected a reward model such as LlamaForSequenceClassification with"
+            " one label",
+            "train one with a recipe of `kind: reward`",
+        )
 
 
 def check_weights(folder: Path, stem: str) -> None:

@@ -13,7 +13,10 @@ family. Gemma 3 turns positions at two speeds, and its layers with a sliding win
 only the others are scaled, as its makers did. GPT-NeoX turns a part of each head, and keeps doing so.
 """
 
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from hanpuri.errors import RecipeError
 from hanpuri.training.recipe import RopeScalingSettings
@@ -75,6 +78,16 @@ def turns_alike(config: Any) -> bool:
     """
     rope = getattr(config.get_text_config(), "rope_parameters", None) or {}
     return rope.get(WIDE, rope).get("rope_type") in set(KNOWN) - {"dynamic"}
+
+
+def rope_scaling_of(adapter: Path | None) -> RopeScalingSettings | None:
+    """Read how a run stretched its base's positions: an adapter alone does not say it."""
+    path = adapter.parent / "recipe.yaml" if adapter else None
+    if path is None or not path.is_file():
+        return None
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
+    told = recipe.get("model", {}).get("rope_scaling") if isinstance(recipe, dict) else None
+    return RopeScalingSettings.model_validate(told) if told else None
 
 
 def _wide(config: Any) -> dict[str, Any]:

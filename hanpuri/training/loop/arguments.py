@@ -1,8 +1,9 @@
 """
 The recipe in the words of TRL: what its trainer is told.
 
-In: a recipe, `epochs: 2, batch_size: 8, warmup: 0.03`. Out: an SFTConfig, `num_train_epochs=2, …`. When to look, to
-save and to stop is left to `engine`, so that one place decides it; nobody else is told of the run here.
+In: a recipe, `epochs: 2, batch_size: 8, warmup: 0.03`. Out: what its trainer wants, such as an SFTConfig,
+`num_train_epochs=2, …`. When to look, to save and to stop is left to `engine`, so that one place decides it; nobody
+else is told of the run here.
 """
 
 from pathlib import Path
@@ -13,22 +14,24 @@ from hanpuri.training.recipe import TrainRecipe
 LOWEST_RATE = 0.1  # of the peak, where cosine_with_min_lr ends
 
 
-def make_arguments(recipe: TrainRecipe, folder: Path, *, device: str, precision: str, learns_in_fp32: bool) -> Any:
+def make_arguments(
+    recipe: TrainRecipe, folder: Path, trainer: Any, *, device: str, precision: str, learns_in_fp32: bool
+) -> Any:
     """
     Translate a recipe.
 
     Args:
         recipe: the recipe.
         folder: where the trainer may write.
+        trainer: its class, which knows what its kind alone is told.
         device: "cpu" or "cuda".
         precision: fp32, bf16 or fp16, what is computed in.
         learns_in_fp32: whether the weights that learn are held in fp32; computing in 16 bits is then autocast's work,
             else the weights themselves are what is computed in.
     """
-    from trl import SFTConfig
-
     told = recipe.training
-    arguments = SFTConfig(
+    make, own = trainer.settings(recipe)
+    arguments = make(
         output_dir=str(folder),
         run_name=recipe.name,
         project=recipe.watch.project,
@@ -54,8 +57,6 @@ def make_arguments(recipe: TrainRecipe, folder: Path, *, device: str, precision:
         ddp_find_unused_parameters=False,  # none is unused, and looking for them costs each step
         use_cpu=device == "cpu",
         dataloader_pin_memory=device != "cpu",
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
         remove_unused_columns=False,
         logging_strategy="no",
         eval_strategy="no",
@@ -63,6 +64,7 @@ def make_arguments(recipe: TrainRecipe, folder: Path, *, device: str, precision:
         logging_nan_inf_filter=False,
         disable_tqdm=True,
         report_to="none",
+        **own,
     )
     if arguments.n_gpu > 1:
         # One process uses one GPU: DataParallel, which transformers would take, does not know TRL's loss.

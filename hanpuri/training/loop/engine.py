@@ -1,8 +1,9 @@
 """
-TRL's trainer with the parts that a run must not lose: exact evaluation, whole checkpoints, no step on a loss of nan.
+What every trainer of TRL is given here that a run must not lose: whole checkpoints, no step on a loss of nan.
 
-In: a model, its rows and a Progress. Out: the same, further on. The steps themselves (forward, backward, optimiser,
-accumulation, several processes) are TRL's and transformers'; what is written anew here and why:
+In: a model, its rows and a Progress. Out: the same, further on. The steps themselves (loss, forward, backward,
+optimiser, accumulation, several processes) are TRL's and transformers'. A kind of training is `Loop` before a trainer
+of TRL, as `next_token.NextToken` is; what is written anew here and why:
 
     evaluate           their mean over batches weighs a row of 3 trained tokens like one of 300
     _save_checkpoint   theirs leaves half a checkpoint under a whole one's name, and a full disk ends the run
@@ -13,19 +14,18 @@ Needs trl, so it is imported only when a run starts.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from safetensors import SafetensorError
-from transformers import DefaultFlowCallback, PrinterCallback
-from trl import SFTTrainer
+from transformers import DefaultFlowCallback, PrinterCallback, Trainer
 
-from hanpuri.data.examples import IGNORE
 from hanpuri.errors import ModelError
-from hanpuri.training.feeding.datasets import Collator, count_tokens
+from hanpuri.runs import Run
+from hanpuri.training.feeding.datasets import count_tokens
 from hanpuri.training.loading.adapters import save_adapter
 from hanpuri.training.loop import checkpoints
 from hanpuri.training.loop.material import Material
@@ -38,10 +38,32 @@ from hanpuri.training.recipe import TrainRecipe
 SAVE_FAULTS = (OSError, RuntimeError, SafetensorError)  # what a full disk looks like to torch and safetensors
 
 
-class Loop(SFTTrainer):  # type: ignore[misc]
-    """The trainer of one run."""
+class Loop(Trainer):  # type: ignore[misc]
+    """What all trainers share; stands before a trainer of TRL among the bases of a class."""
 
     control: Any
+    logged: ClassVar[Mapping[str, str]] = {"mean_token_accuracy": "token_accuracy"}
+    """What of the trainer's own metrics goes into metrics.jsonl, and what it is called there."""
+
+    @staticmethod
+    def settings(recipe: Any) -> tuple[type, dict[str, Any]]:
+        """Give the class of TRL's arguments, and what this kind alone tells it."""
+        raise NotImplementedError
+
+    def parts(self) -> dict[str, Any]:
+        """Give what this trainer takes besides model, arguments, rows and tokenizer, such as a collator."""
+        return {}
+
+    def score_rows(self) -> dict[str, float]:
+        """Score the validation rows, in eval mode and without gradients; without any there is nothing to say."""
+        return {}
+
+    def tell(self, run: Run) -> None:
+        """Write into the run's folder what there is to tell of the weights that are kept, which the model has now."""
+
+    def count_batch(self, inputs: Any) -> int:
+        """Count the tokens of a batch that are learnt from, padding left out."""
+        return count_tokens(inputs)
 
     def __init__(
         self,
@@ -52,10 +74,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         watch: Watch,
         stopping: Stopping,
     ) -> None:
+        self.recipe, self.material = recipe, material
+        self.progress, self.watch, self.stopping = progress, watch, stopping
         model = material.model
         learnt = {name: weight.data for name, weight in model.named_parameters() if weight.requires_grad}
-        attention = getattr(model.config, "_attn_implementation", None) or ""
-        collator = Collator(material.tokenizer.pad_id or 0, end_to_end=attention.startswith("flash"))
         # The trainer writes this into the model's configuration, which is kept; TRL trains without a cache in any case.
         arguments.use_cache = getattr(model.config.get_text_config(), "use_cache", True)
         super().__init__(
@@ -63,7 +85,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             args=arguments,
             train_dataset=material.train,
             processing_class=material.tokenizer.fast,
-            data_collator=collator,
+            **self.parts(),
         )
         # The tokenizer's ids are not laid over the model's: which token ends a text is the model's own affair.
         self.processing_class = None
@@ -71,8 +93,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         for name, weight in self.model.named_parameters():
             if name in learnt:
                 weight.data = learnt[name]
-        self.recipe, self.material = recipe, material
-        self.progress, self.watch, self.stopping = progress, watch, stopping
         self.folder = Path(arguments.output_dir)
         self.save_faults = SAVE_FAULTS
         self.saving = False
@@ -93,7 +113,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
         """Take a batch forward and backward; count its tokens, and refuse a loss that is no number."""
-        self.tokens_here += count_tokens(inputs)
+        self.tokens_here += self.count_batch(inputs)
         loss = super().training_step(model, inputs, num_items_in_batch)
         # One of several processes must not stop alone; it makes the gradient of all of them no number, which all see.
         if self.args.world_size == 1 or self.accelerator.scaler is not None:
@@ -141,7 +161,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         started = time.monotonic()
         was_training = self.model.training
         with self._as_if_nobody_looked():
-            scores = self._score_rows() | self._ask_scorers()
+            scores = self.score_rows() | self._ask_scorers()
         self.model.train(was_training)
         if self.recipe.watch.best_by not in scores:
             found = f"the evaluation gives {', '.join(scores)}, not {self.recipe.watch.best_by}"
@@ -159,27 +179,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self.model.eval()
         with torch.random.fork_rng(cuda), torch.no_grad(), self.accelerator.autocast():
             yield
-
-    def _score_rows(self) -> dict[str, float]:
-        rows = self.material.validation
-        if rows is None or not len(rows):
-            return {}
-        loss, correct, trained = self.accelerator.reduce(sum(self._score_batches(rows)), "sum").tolist()
-        return {"loss": loss / max(trained, 1), "token_accuracy": correct / max(trained, 1)}
-
-    def _score_batches(self, rows: Any) -> Iterator[Any]:
-        """Give the sums of loss, right tokens and trained tokens of each batch that falls to this process."""
-        size, processes, here = self.args.per_device_eval_batch_size, self.args.world_size, self.args.process_index
-        for start in range(0, len(rows), size * processes):
-            places = range(start + here * size, min(start + (here + 1) * size, len(rows)))
-            # Sharded models compute together: a process that has no row left takes part, and counts nothing.
-            batch = self.data_collator([rows[place] for place in places or [0]])
-            if not places:
-                batch["labels"].fill_(IGNORE)
-            batch = {name: tensor.to(self.args.device) for name, tensor in batch.items()}
-            given = self.model(**batch, use_cache=False, fused_lm_head=True)
-            sums = (-given.log_probs.double().sum(), given.is_top1.sum(), given.label_mask.sum())
-            yield torch.stack([one.double() for one in sums])
 
     def _ask_scorers(self) -> dict[str, float]:
         """Ask on every process, because a sharded model computes on all of them; the first one's answer counts."""

@@ -27,6 +27,9 @@ class Material:
     scorers: tuple[Scorer, ...] = ()
     """Each is given the model, in eval mode and without gradients, at every evaluation: {"char_accuracy": 0.91}."""
 
+    trainer: Any = None
+    """The class that takes the steps, see `engine`; None is that of next tokens."""
+
     @property
     def evaluates(self) -> bool:
         """Whether there is anything to evaluate by."""

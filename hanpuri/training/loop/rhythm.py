@@ -49,9 +49,8 @@ class Rhythm(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: object) -> None:
         """Pass on what the trainer would log."""
         if logs and "loss" in logs:
-            names = {"mean_token_accuracy": "token_accuracy"}
-            kept = ("loss", "mean_token_accuracy", "learning_rate", "grad_norm")
-            metrics = {names.get(name, name): logs[name] for name in kept if name in logs}
+            names = {"loss": "loss", **self.loop.logged, "learning_rate": "learning_rate", "grad_norm": "grad_norm"}
+            metrics = {called: logs[name] for name, called in names.items() if logs.get(name) is not None}
             tokens = self.loop.count_all_tokens()
             self.loop.watch.training_line(state.global_step, round(state.epoch or 0.0, 4), metrics, tokens)
         state.log_history.clear()  # metrics.jsonl has it; here it would grow with each checkpoint

@@ -99,12 +99,13 @@ def _prepare(
     import torch
 
     from hanpuri.training.loading.hardware import resolve_precision
-    from hanpuri.training.loop.engine import Loop
+    from hanpuri.training.loop.next_token import NextToken
 
+    trainer = material.trainer or NextToken
     folder = run.folder / "checkpoints"
     in_fp32 = any(weight.requires_grad and weight.dtype == torch.float32 for weight in material.model.parameters())
     precision = resolve_precision(recipe.model, device)
-    arguments = make_arguments(recipe, folder, device=device, precision=precision, learns_in_fp32=in_fp32)
+    arguments = make_arguments(recipe, folder, trainer, device=device, precision=precision, learns_in_fp32=in_fp32)
     whole = checkpoints.list_checkpoints(folder)
     start = whole[max(whole)] if whole else None
     progress = Progress.load(start) if start else Progress(processes=arguments.world_size)
@@ -113,7 +114,8 @@ def _prepare(
     if is_first():
         checkpoints.clear_halves(folder)
         run.cut_metrics(max(whole, default=-1))
-    return Loop(recipe, material, arguments, progress, watch, stopping), start
+    loop: Loop = trainer(recipe, material, arguments, progress, watch, stopping)
+    return loop, start
 
 
 def _check_processes(run: Run, progress: Progress, processes: int) -> None:
@@ -192,6 +194,7 @@ def _keep_weights(loop: "Loop", run: Run, checkpoint: Path, *, anew: bool) -> No
         loop.load_weights(checkpoint)
     if anew or not target.exists():
         _write_weights(loop, target, checkpoint)
+    loop.tell(run)
     loop.release_model()
 
 

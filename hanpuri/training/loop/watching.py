@@ -26,7 +26,10 @@ from hanpuri.runs import Run
 Report = Callable[[int, int, Mapping[str, Any]], None]
 DIGITS = 7
 SECONDS_BETWEEN_DRAWINGS = 30.0
-ALARMS = ("overfitting", "early_stop", "checkpoint_failed", "tracker_lost")
+ALARMS = (
+    *("overfitting", "early_stop", "checkpoint_failed", "tracker_lost", "drift", "chosen_falls", "chance"),
+    *("hacking", "no_spread", "clipped"),
+)
 
 logger = logging.getLogger("hanpuri.training")
 

@@ -76,6 +76,7 @@ def look_ahead(
     num_validation: int,
     folder: Path,
     steps: int | None = None,
+    texts: int = 1,
 ) -> Ahead:
     """
     Put together what lies ahead.
@@ -89,9 +90,10 @@ def look_ahead(
         num_validation: rows to watch by.
         folder: the run's.
         steps: in all, where the recipe alone does not tell.
+        texts: that make one row to train on: two of a pair.
     """
-    steps = steps or count_steps(recipe, figures.rows, processes)
-    an_epoch = steps_an_epoch(recipe, figures.rows, processes)
+    steps = steps or count_steps(recipe, figures.rows // texts, processes)
+    an_epoch = steps_an_epoch(recipe, figures.rows // texts, processes)
     epochs = steps / an_epoch
     evaluates = bool(num_validation)
     evaluations = evaluates * (math.ceil(steps / recipe.watch.evaluate_every) + bool(recipe.watch.generation))

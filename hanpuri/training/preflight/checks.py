@@ -182,10 +182,11 @@ def check_settings(recipe: TrainRecipe, steps: int, num_validation: int, finding
             findings.warnings.append("there are no rows to watch by: the last step is kept, overfitting is not seen")
 
 
-def check_common(common: int, num_validation: int, findings: Findings) -> None:
-    """Look for rows to watch by that are trained on, too."""
+def check_common(common: int, num_validation: int, findings: Findings, *, paired: bool = False) -> None:
+    """Look for rows to watch by that are trained on, too; of pairs, for prompts that are."""
     if common:
         share = "all" if common == num_validation else f"{common:,} of"
+        rows = "pairs to watch by have a prompt that is" if paired else "rows to watch by are"
         findings.warnings.append(
-            f"{share} {num_validation:,} rows to watch by are trained on, too: the scores will be better than the model"
+            f"{share} {num_validation:,} {rows} trained on, too: the scores will be better than the model"
         )

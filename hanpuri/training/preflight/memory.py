@@ -74,12 +74,14 @@ class Memory:
     available: int | None = None
     """What this device has; None if that is not known."""
     answers: int = 0
-    """What answers take that are written at an evaluation, in the place of the step."""
+    """What answers take that are written at an evaluation or to learn from, in the place of the step."""
+    reference: int = 0
+    """Of the frozen copy of what learns, that it stays near to."""
 
     @property
     def learning(self) -> int:
         """All that a step needs."""
-        return self.weights + self.adapter + self.optimizer + self.step + self.spare
+        return self.weights + self.adapter + self.reference + self.optimizer + self.step + self.spare
 
     @property
     def answering(self) -> int:
@@ -122,6 +124,7 @@ def estimate_memory(
         available: what the device has.
     """
     from hanpuri.training.preflight.answers import answer_bytes
+    from hanpuri.training.preflight.copies import reference_bytes
     from hanpuri.training.preflight.rehearsal import rehearse
 
     devices = devices or Devices.launched()
@@ -140,6 +143,7 @@ def estimate_memory(
         again=recipe.training.accumulation > 1,
     )
     gradients = rehearsal.gradients
+    reference = reference_bytes(recipe, whole, adapter, device)
     step = max(rehearsal.peak, gradients + passing)
     whole -= adapter
     if devices.count > 1 and devices.sharded:
@@ -147,12 +151,14 @@ def estimate_memory(
         # Two layers stand whole at a time: the one at work, and the next one under way.
         step = max(0, step - gradients) + gradients // devices.count + 2 * layer
         whole, adapter, states = whole // devices.count, adapter // devices.count, states // devices.count
-        gradients //= devices.count
+        gradients, reference = gradients // devices.count, reference // devices.count
     elif devices.count > 1:
         step += gradients  # DDP sends gradients in buckets of its own
     spare = int(FRAGMENTS * step) + (CONTEXT if on_gpu else 0)
     answers = answer_bytes(recipe, config, batch, device)
-    return Memory(whole, adapter, states, paged, rehearsal.activations, gradients, step, spare, available, answers)
+    activations = rehearsal.activations
+    held = whole, adapter, states, paged, activations, gradients, step, spare
+    return Memory(*held, available=available, answers=answers, reference=reference)
 
 
 def sketch_model(recipe: TrainRecipe, config: Any, device: str) -> Any:
@@ -200,11 +206,12 @@ def _attach(model: Any, recipe: TrainRecipe) -> Any:
     import torch
 
     from hanpuri.training.loading.adapters import attach_adapter
+    from hanpuri.training.preflight.copies import as_new
 
     assert recipe.adapter is not None
     import_bitsandbytes()  # before PEFT does, so that it stays quiet
     with torch.device("meta"):
-        wrapped = attach_adapter(model, recipe.adapter.model_copy(update={"path": None}), recipe.seed)
+        wrapped = attach_adapter(model, as_new(recipe.adapter), recipe.seed)
     return wrapped
 
 

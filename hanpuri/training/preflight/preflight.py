@@ -7,12 +7,10 @@ the real model, and at last one real step on the largest batch, of which nothing
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from hanpuri.data.chats import ChatTemplate
 from hanpuri.data.examples import Counts
@@ -20,9 +18,10 @@ from hanpuri.data.templates import Template
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError
 from hanpuri.training.feeding.datasets import Collator
+from hanpuri.training.feeding.shares import SourceShare
 from hanpuri.training.loading.adapters import Parameters, count_parameters
-from hanpuri.training.preflight import checks, leaks
-from hanpuri.training.preflight.ahead import Ahead, check_disk, count_steps, look_ahead
+from hanpuri.training.preflight import checks, kinds, leaks
+from hanpuri.training.preflight.ahead import FORWARD, Ahead, check_disk, count_steps, look_ahead
 from hanpuri.training.preflight.memory import Devices, Memory, available_memory, estimate_memory
 from hanpuri.training.preflight.probe import Probe, probe_step
 from hanpuri.training.preflight.proposals import propose, refuse
@@ -30,7 +29,7 @@ from hanpuri.training.preflight.rehearsal import Batch
 from hanpuri.training.preflight.rows import Figures, ShownRow, Table, count_common, count_rows, show_rows
 from hanpuri.training.processes import is_first
 from hanpuri.training.prompting import make_prompting
-from hanpuri.training.recipe import SftRecipe, TrainRecipe
+from hanpuri.training.recipe import DpoRecipe, PretrainRecipe, ReinforcementRecipe, SftRecipe, TrainRecipe
 
 # An estimate for a GPU is a few hundredths off: so near to what there is, the real step decides.
 DOUBT = 1.05
@@ -49,6 +48,10 @@ class Preflight:
     probe: Probe | None
     left_out: dict[str, int]
     """Rows that make no example, by cause; and those that were cut, as "truncated"."""
+    shares: tuple[SourceShare, ...]
+    """What each source of a mix has in the training."""
+    paired: bool
+    """Whether a row is a pair of answers; figures are then of both."""
     leak: float | None
     """Of packs: how far a row's logits are from those that it gets alone."""
     warnings: tuple[str, ...]
@@ -70,6 +73,8 @@ def preflight(
     device: str,
     folder: Path,
     counts: Counts | None = None,
+    shares: tuple[SourceShare, ...] = (),
+    notes: Sequence[str] = (),
     steps: int | None = None,
     probe: bool = True,
     report: Callable[[str], None] = lambda line: None,
@@ -82,12 +87,14 @@ def preflight(
         model: as loaded, perhaps with an adapter; it is left as it was.
         tokenizer: its tokenizer.
         template: what the rows were written with.
-        train: a Dataset of rows to learn, see `feeding.datasets`.
+        train: a Dataset of rows to learn, see `feeding.datasets`; of pairs, as `feeding.pairs` gives them.
         validation: rows to watch by; None or none at all is allowed where nothing needs them.
         packed: whether rows are packs.
         device: "cuda" or "cpu".
         folder: the run's; checkpoints will be written on its disk.
         counts: what became of the raw rows, if that is known.
+        shares: what each source has in the rows, if they are mixed.
+        notes: what of the rows is to be said as a warning.
         steps: of the whole training, where the recipe alone does not tell.
         probe: whether to take a real step.
         report: is told what is looked at.
@@ -100,10 +107,12 @@ def preflight(
     if not len(train):
         raise DataError("there is no row to train on", "give data.path a file with rows")
     report("rows")
-    table, watched = Table(train), Table(validation) if validation is not None else None
-    num_validation = len(watched) if watched else 0
-    figures = _look_at_rows(recipe, table, watched, model, tokenizer, template, findings)
-    steps = steps or count_steps(recipe, len(table), devices.count)
+    table, num_validation = kinds.as_texts(train), len(validation) if validation is not None else 0
+    figures = _look_at_rows(recipe, table, model, tokenizer, template, findings)
+    if num_validation:
+        common = count_common(kinds.as_asked(train), kinds.as_asked(validation))
+        checks.check_common(common, num_validation, findings, paired=kinds.is_paired(train))
+    steps = steps or count_steps(recipe, len(train), devices.count)
     checks.check_settings(recipe, steps, num_validation, findings)
     findings.refuse()
     told: dict[str, Any] = {
@@ -111,12 +120,14 @@ def preflight(
         "num_validation": num_validation,
         "folder": folder,
         "steps": steps,
+        "texts": kinds.texts_of(recipe),
     }
     report("memory")
-    largest = _largest_batch(table, recipe.training.batch_size)
-    batch = _shape(table, largest)
+    largest = kinds.largest_batch(recipe, table)
+    batch = kinds.shape_of(recipe, table, largest)
     memory = _reckon(recipe, model.config, batch, table, device, devices)
-    check_disk(recipe, look_ahead(recipe, figures, memory, None, **told), folder)
+    answered = _answered(recipe, figures)
+    check_disk(recipe, look_ahead(recipe, answered, memory, None, **told), folder)
     leak = None
     if packed and (is_first() or not devices.sharded):  # to be sharded, it may be loaded in the first process alone
         report("packs")
@@ -127,15 +138,17 @@ def preflight(
         report("one step")
         taken = _take_step(recipe, model, table, largest, tokenizer, device, memory, devices)
     return Preflight(
-        rows=show_rows(table, tokenizer, borders=() if isinstance(recipe, SftRecipe) else (tokenizer.need_eos(),)),
+        rows=_show(recipe, train, table, tokenizer),
         figures=figures,
         parameters=count_parameters(model),
         memory=memory,
-        ahead=look_ahead(recipe, figures, memory, taken, **told),
+        ahead=look_ahead(recipe, answered, memory, taken, **told),
         probe=taken,
         left_out=_left_out(counts),
+        shares=shares,
+        paired=kinds.is_paired(train),
         leak=leak,
-        warnings=tuple(findings.warnings),
+        warnings=(*notes, *findings.warnings),
     )
 
 
@@ -156,14 +169,13 @@ def check_room(recipe: TrainRecipe, config: Any, train: Any, *, device: str, wei
     if weight_bytes < SMALL * available_memory(device) or not len(train):
         return
     table = Table(train)
-    batch = _shape(table, _largest_batch(table, recipe.training.batch_size))
+    batch = kinds.shape_of(recipe, table, kinds.largest_batch(recipe, table))
     _reckon(recipe, config, batch, table, device, Devices.launched())
 
 
 def _look_at_rows(
     recipe: TrainRecipe,
     table: Table,
-    watched: Table | None,
     model: Any,
     tokenizer: Tokenizer,
     template: Template | ChatTemplate,
@@ -173,25 +185,25 @@ def _look_at_rows(
     figures = count_rows(table, tokenizer, prompting.stop_ids)
     checks.check_mask(figures, findings)
     checks.check_template(recipe, template, findings)
-    if isinstance(recipe, SftRecipe) and figures.trained:
+    if isinstance(recipe, SftRecipe | DpoRecipe) and figures.trained:
         checks.check_stop(figures, prompting, tokenizer, model, findings)
     checks.check_text(figures, tokenizer, findings)
     checks.check_length(figures, model.config, findings)
-    if watched is not None:
-        checks.check_common(count_common(table, watched), len(watched), findings)
     return figures
 
 
-def _largest_batch(table: Table, rows: int) -> list[int]:
-    """Choose the rows of the worst batch that can come: the longest ones."""
-    return [int(place) for place in np.argsort(-table.lengths, kind="stable")[:rows]]
+def _answered(recipe: TrainRecipe, figures: Figures) -> Figures:
+    """Count each prompt as often as it is answered, where answers are what is learnt from."""
+    if not isinstance(recipe, ReinforcementRecipe):
+        return figures
+    answers = recipe.sampling.answers
+    return replace(figures, rows=figures.rows * answers, tokens=figures.tokens * answers)
 
 
-def _shape(table: Table, places: list[int]) -> Batch:
-    lengths = table.lengths[places]
-    trained = sum(int((table.row(place, "labels")[1:] >= 0).sum()) for place in places)
-    masked = table.packed or len(set(lengths.tolist())) > 1
-    return Batch(len(places), int(lengths.max()), max(1, trained), masked)
+def _show(recipe: TrainRecipe, train: Any, table: Table, tokenizer: Tokenizer) -> tuple[ShownRow, ...]:
+    if kinds.is_paired(train):
+        return kinds.show_pairs(train, table, tokenizer)
+    return show_rows(table, tokenizer, borders=(tokenizer.need_eos(),) if isinstance(recipe, PretrainRecipe) else ())
 
 
 def _reckon(recipe: TrainRecipe, config: Any, batch: Batch, table: Table, device: str, devices: Devices) -> Memory:
@@ -225,8 +237,10 @@ def _take_step(
     names = ("input_ids", "labels", *(["position_ids"] if table.packed else []))
     rows = [{name: table.row(place, name) for name in names} for place in places]
     taken = probe_step(model, collate(rows), recipe, device)
+    if isinstance(recipe, DpoRecipe):  # the reference reads the same
+        taken = replace(taken, batch_seconds=taken.batch_seconds * (1 + FORWARD))
     if not taken.fits:
-        batch = _shape(table, places)
+        batch = kinds.shape_of(recipe, table, places)
         found, least = propose(
             recipe, model.config, batch, memory, device=device, lengths=table.lengths, devices=devices
         )

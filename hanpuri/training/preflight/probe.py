@@ -115,12 +115,12 @@ def _step_optimizer(model: Any, recipe: TrainRecipe, device: str) -> float:
     from transformers import Trainer
 
     from hanpuri.training.loop.arguments import make_arguments
+    from hanpuri.training.loop.next_token import NextToken
 
     learning = [one for one in model.parameters() if one.requires_grad]
     in_fp32 = any(one.dtype == torch.float32 for one in learning)
-    told = make_arguments(
-        recipe, Path("."), device=device, precision=resolve_precision(recipe.model, device), learns_in_fp32=in_fp32
-    )
+    precision = resolve_precision(recipe.model, device)
+    told = make_arguments(recipe, Path("."), NextToken, device=device, precision=precision, learns_in_fp32=in_fp32)
     kind, how = Trainer.get_optimizer_cls_and_kwargs(told, model)
     optimizer = kind(learning, **how)
     for one in learning:

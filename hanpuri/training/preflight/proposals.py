@@ -16,7 +16,14 @@ from typing import Any
 
 from hanpuri.errors import ModelError
 from hanpuri.training.preflight.memory import Devices, Memory, estimate_memory, tell_bytes
-from hanpuri.training.recipe import AdapterSettings, SftRecipe, TrainRecipe
+from hanpuri.training.recipe import (
+    AdapterSettings,
+    DpoRecipe,
+    PretrainRecipe,
+    ReinforcementRecipe,
+    SftRecipe,
+    TrainRecipe,
+)
 
 Changes = Mapping[str, Any]
 # More of them would only confuse.
@@ -74,7 +81,7 @@ def propose(
     least = memory.total
     for changes, cost in _ladder(recipe, batch, device, lengths, answers_fit=memory.answering <= available):
         changed = apply_changes(recipe, changes)
-        total = reckon_total(changed, config, _reshaped(batch, changes), device=device, devices=devices)
+        total = reckon_total(changed, config, _reshaped(recipe, batch, changes), device=device, devices=devices)
         if total <= available and total < WORTH * memory.total:
             found.append(Proposal(tuple(f"{key}={_yaml(value)}" for key, value in changes.items()), cost, total))
         least = min(least, total)
@@ -162,7 +169,7 @@ def _ladder(
     if recipe.adapter is None and recipe.model.path:
         kept = {key: value for key, value in kept.items() if key != "training.optimizer"}
         kept["adapter"] = AdapterSettings().model_dump(mode="json", include={"r", "alpha", "dropout"})
-        kept["training.learning_rate"] = 2e-4
+        kept |= _rate_of_lora(recipe)
         yield kept, "LoRA: an adapter learns, the model stays"
     if recipe.model.path and recipe.model.quantization is None:
         kept = {**kept, **QLORA}
@@ -170,6 +177,15 @@ def _ladder(
     if shorter := _shorter(recipe, batch, lengths):
         changes, cost = shorter
         yield {**kept, **changes}, cost
+
+
+def _rate_of_lora(recipe: TrainRecipe) -> Changes:
+    """Give the learning rate that an adapter wants, where the recipe has one for all weights."""
+    own = isinstance(recipe, PretrainRecipe | SftRecipe)
+    changes: dict[str, Any] = {"training.learning_rate": 2e-4 if own else 10 * recipe.training.learning_rate}
+    if isinstance(recipe, DpoRecipe) and recipe.dpo.reference:
+        changes["dpo.reference"] = None  # the frozen model is there in any case
+    return changes
 
 
 def _halves(size: int) -> Iterator[int]:
@@ -190,19 +206,25 @@ def _shorter(recipe: TrainRecipe, batch: Any, lengths: Any) -> tuple[Changes, st
     length = batch.length // 2
     if length < 64 or not len(lengths):
         return None
-    if not isinstance(recipe, SftRecipe):
+    if isinstance(recipe, PretrainRecipe):
         return {"max_length": length}, "shorter blocks: less context"
+    if isinstance(recipe, ReinforcementRecipe):
+        room = recipe.sampling.max_new_tokens // 2
+        return ({"sampling.max_new_tokens": room}, "shorter answers: longer ones are cut off") if room else None
     over = sum(int(one) > length for one in lengths)
-    if recipe.packing:
+    if isinstance(recipe, SftRecipe) and recipe.packing:
         return {"examples.max_length": length, "examples.too_long": "drop"}, "shorter packs; longer rows are left out"
     cost = f"{over:,} of {len(lengths):,} rows are left out"
     return {"examples.max_length": length, "examples.too_long": "drop"}, cost
 
 
-def _reshaped(batch: Any, changes: Changes) -> Any:
+def _reshaped(recipe: TrainRecipe, batch: Any, changes: Changes) -> Any:
     """Give the largest batch as it would be after the changes."""
-    rows = changes.get("training.batch_size", batch.rows)
+    size = recipe.training.batch_size  # of pairs there are two texts for each
+    rows = max(1, batch.rows * changes.get("training.batch_size", size) // size)
     length = changes.get("max_length", changes.get("examples.max_length", batch.length))
+    if isinstance(recipe, ReinforcementRecipe) and "sampling.max_new_tokens" in changes:
+        length = batch.length - recipe.sampling.max_new_tokens + changes["sampling.max_new_tokens"]
     trained = max(1, batch.trained * rows * length // (batch.rows * batch.length))
     return replace(batch, rows=rows, length=length, trained=trained)
 
@@ -210,6 +232,6 @@ def _reshaped(batch: Any, changes: Changes) -> Any:
 def _yaml(value: Any) -> str:
     """Write a value for a shell and a YAML reader."""
     if not isinstance(value, dict):
-        return json.dumps(value) if isinstance(value, bool) else str(value)
+        return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
     inner = ", ".join(f"{key}: {_yaml(one)}" for key, one in value.items())
     return f"'{{{inner}}}'"

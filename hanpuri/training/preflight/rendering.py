@@ -4,8 +4,11 @@ A Preflight for people, on a terminal.
 In: a Preflight and a rich Console. Out: five rows as they are trained, a table of memory, what lies ahead, warnings.
 """
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
 
 from hanpuri.runs.wording import printable
 from hanpuri.training.preflight.memory import tell_bytes
@@ -13,6 +16,7 @@ from hanpuri.training.preflight.memory import tell_bytes
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hanpuri.training.feeding.shares import SourceShare
     from hanpuri.training.preflight.preflight import Preflight
 
 
@@ -33,6 +37,7 @@ def _rest(checked: "Preflight") -> list[str]:
     return [
         "",
         *_figures(checked),
+        *share_lines(checked.shares),
         "",
         *_memory(checked),
         "",
@@ -44,7 +49,8 @@ def _rest(checked: "Preflight") -> list[str]:
 def _rows(checked: "Preflight") -> list[str]:
     told = []
     for row in checked.rows:
-        told.append(f"row {row.place + 1:,}: {row.tokens:,} tokens, {row.trained:,} trained")
+        name = "pair" if checked.paired else "row"
+        told.append(f"{name} {row.place + 1:,}: {row.tokens:,} tokens, {row.trained:,} trained")
         told.extend(f"  {printable(line)}" for line in row.text.split("\n"))
     return told
 
@@ -52,8 +58,9 @@ def _rows(checked: "Preflight") -> list[str]:
 def _figures(checked: "Preflight") -> list[str]:
     figures, parameters = checked.figures, checked.parameters
     share = figures.trained * figures.rows / max(1, figures.looked_at) / max(1, figures.tokens)
+    rows = f"{figures.rows // 2:,} pairs of answers" if checked.paired else f"{figures.rows:,} rows"
     told = [
-        f"{figures.rows:,} rows, {figures.tokens:,} tokens, {share:.0%} of them trained;"
+        f"{rows}, {figures.tokens:,} tokens, {share:.0%} of them trained;"
         f" the longest row has {figures.longest:,}; {figures.tokens_per_character:.2f} tokens a character",
         f"{parameters.all:,} parameters, {parameters.trainable:,} learn"
         f" ({parameters.trainable / max(1, parameters.all):.2%})",
@@ -67,11 +74,34 @@ def _figures(checked: "Preflight") -> list[str]:
     return told
 
 
+def share_lines(shares: "Sequence[SourceShare]") -> list[str]:
+    """Write what each source has in a mix, as a table; nothing where nothing is mixed."""
+    if not shares:
+        return []
+    head = ("source", "asked", "given", "rows", "of", "copies", "tokens", "trained")
+    rows = [head, *(_share_cells(share) for share in shares)]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return ["", *("  ".join(_aligned(row, widths)).rstrip() for row in rows)]
+
+
+def _share_cells(share: "SourceShare") -> tuple[str, ...]:
+    numbers = (share.rows, share.there, share.copies, share.tokens, share.trained_tokens)
+    return (printable(share.path), f"{share.asked:.1%}", f"{share.given:.1%}", *(f"{number:,}" for number in numbers))
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """Lay names to the left and numbers to the right."""
+    for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        spaces = " " * (width - cell_len(cell))
+        yield spaces + cell if place else cell + spaces
+
+
 def _memory(checked: "Preflight") -> list[str]:
     memory = checked.memory
     parts = [
         ("weights", memory.weights, ""),
         ("adapter", memory.adapter, ""),
+        ("reference", memory.reference, "frozen, to stay near to"),
         ("optimizer states", memory.optimizer, ""),
     ]
     inner = (
@@ -79,7 +109,7 @@ def _memory(checked: "Preflight") -> list[str]:
     )
     parts += [("one step", memory.step, inner), ("spare", memory.spare, "the device's own, and gaps between pieces")]
     if memory.answers > memory.step:
-        parts.append(("answers", memory.answers, "at an evaluation, in the place of the step"))
+        parts.append(("answers", memory.answers, "while they are written, in the place of the step"))
     told = [f"{name:<18}{tell_bytes(size):>12}  {note}".rstrip() for name, size, note in parts if size]
     has = f"of {tell_bytes(memory.available)}" if memory.available is not None else ""
     told.append(f"{'memory, about':<18}{tell_bytes(memory.total):>12}  {has}".rstrip())

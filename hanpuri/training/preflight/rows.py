@@ -153,9 +153,12 @@ def _shown(table: Table, place: int, tokenizer: Tokenizer, borders: Sequence[int
     # Nothing foretells the first token of a block; cut off the others it might be half a syllable.
     seen[:1] = trains[1:2] if table.row(place, "labels")[0] != IGNORE else False
     text = mark(ids, seen, tokenizer, starts)
-    if len(text) > SHOWN:
-        text = f"{text[: SHOWN // 2]} … {text[-SHOWN // 2 :]}"
-    return ShownRow(place, text, len(ids), int(trains.sum()))
+    return ShownRow(place, shortened(text), len(ids), int(trains.sum()))
+
+
+def shortened(text: str) -> str:
+    """Leave the middle of a long text out."""
+    return text if len(text) <= SHOWN else f"{text[: SHOWN // 2]} … {text[-SHOWN // 2 :]}"
 
 
 def mark(ids: Ids, trains: npt.NDArray[np.bool_], tokenizer: Tokenizer, starts: Collection[int] = ()) -> str:

@@ -33,7 +33,7 @@ from hanpuri.training.publishing.parity import (
     observe,
 )
 from hanpuri.training.publishing.prompts import Prompt, ask, choose_prompts
-from hanpuri.training.recipe import SftRecipe
+from hanpuri.training.recipe import PretrainRecipe
 
 Report = Callable[[str], None]
 MAX_NEW_TOKENS = 256
@@ -95,7 +95,7 @@ def prepare_questions(origin: Origin, max_tokens: int, file: Path | None = None)
         ModelError, RecipeError, DataError: if one of them is missing or damaged.
     """
     tokenizer = load_tokenizer(origin.weights)
-    if isinstance(origin.recipe, SftRecipe) and not (origin.weights / FILE).is_file():
+    if not isinstance(origin.recipe, PretrainRecipe) and not (origin.weights / FILE).is_file():
         found = f"{origin.weights}: found no {FILE}, expected the template that the model was trained with"
         raise ModelError(found, "without it nobody can ask the model as it was trained: copy it from the run again")
     prompting = load_prompting(origin.weights, tokenizer)
@@ -187,7 +187,7 @@ def save_asking(origin: Origin, asked: Asked, folder: Path) -> ChatForm:
     before = tokenizer.fast.chat_template
     if isinstance(template, ChatTemplate):
         chat = ChatForm(before)
-    elif not isinstance(origin.recipe, SftRecipe):
+    elif isinstance(origin.recipe, PretrainRecipe):
         chat = ChatForm(None, "the model was trained on running text and answers no questions")
     elif prompting.form is None:
         chat = ChatForm(None, "the run does not say what form its rows had")

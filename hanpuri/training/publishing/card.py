@@ -25,14 +25,24 @@ from hanpuri.training.publishing.chat_template import ChatForm
 from hanpuri.training.publishing.gguf import Converted
 from hanpuri.training.publishing.origin import Origin
 from hanpuri.training.publishing.parity import TOLERANCE, TYPICAL, Comparison
-from hanpuri.training.recipe import PretrainRecipe, SftRecipe
+from hanpuri.training.recipe import DpoRecipe, GrpoRecipe, PretrainRecipe, RlooRecipe, TrainRecipe
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 HUB_NAME_PARTS = 2
-FACTS = ("steps", "best_step", "epochs", "train_rows", "parameters", "trainable_parameters", "device", "seconds")
+FACTS = (
+    *("steps", "best_step", "epochs", "train_rows", "sources"),
+    *("parameters", "trainable_parameters", "device", "seconds"),
+)
 """What of the run's result is told; a run may have left some of it out."""
+TASKS = {
+    "pretrain": "Pre-trained",
+    "sft": "Fine-tuned",
+    "dpo": "Tuned to pairs of answers (direct preference optimisation)",
+    "grpo": "Tuned by rewards for its own answers (GRPO)",
+    "rloo": "Tuned by rewards for its own answers (RLOO)",
+}
 METHODS = {
     "full": "all weights trained",
     "lora": "LoRA, merged",
@@ -63,7 +73,8 @@ def write_card(card: Card) -> str:
         card=card,
         recipe=recipe,
         result={**dict.fromkeys(FACTS), **card.origin.result},
-        task="Fine-tuned" if isinstance(recipe, SftRecipe) else "Pre-trained",
+        task=TASKS[recipe.kind],
+        preferences=_preferences(card.origin),
         is_text=isinstance(recipe, PretrainRecipe),
         method=METHODS[card.origin.method],
         data=_data(card.origin.environment),
@@ -90,6 +101,29 @@ def read_license(origin: Origin) -> str | None:
         return None
     license = fields.get("license") if isinstance(fields, dict) else None
     return license if isinstance(license, str) else None
+
+
+def _preferences(origin: Origin) -> str:
+    """Say what preferences or rewards were learnt, and what it stayed near to; "" for the kinds that have none."""
+    recipe = origin.recipe
+    if isinstance(recipe, DpoRecipe):
+        told = recipe.dpo
+        return f"Loss: {' and '.join(told.losses)}, beta {told.beta:g}. Reference: {_reference(recipe)}."
+    if not isinstance(recipe, GrpoRecipe | RlooRecipe):
+        return ""
+    beta = (recipe.grpo if isinstance(recipe, GrpoRecipe) else recipe.rloo).beta
+    rewards = ", ".join(f"{term.title} × {term.weight:g}" for term in recipe.rewards)
+    near = f"beta {beta:g}, reference: {_reference(recipe)}" if beta else "no reference"
+    return f"Rewards: {rewards}; {recipe.sampling.answers} answers a prompt; {near}."
+
+
+def _reference(recipe: TrainRecipe) -> str:
+    """Name what the model was kept near to."""
+    if recipe.adapter:
+        path = recipe.adapter.path
+        return f"the adapter {_tail(path)} as it was before the first step" if path else "the base without the adapter"
+    other = recipe.dpo.reference if isinstance(recipe, DpoRecipe) else None
+    return f"`{_tail(other)}`" if other else "the model as it was before the first step"
 
 
 def _head(card: Card) -> str:

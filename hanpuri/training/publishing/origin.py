@@ -20,7 +20,7 @@ from hanpuri.errors import ModelError
 from hanpuri.recipe import read_recipe
 from hanpuri.training.loading.adapters import read_base
 from hanpuri.training.loading.models import model_place
-from hanpuri.training.recipe import KINDS, PretrainRecipe, SftRecipe
+from hanpuri.training.recipe import KINDS, RewardRecipe, TrainRecipe
 
 Precision = Literal["fp32", "bf16", "fp16"]
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
@@ -34,7 +34,7 @@ class Origin:
     """What a run has to offer. Made by `open_origin`."""
 
     folder: Path
-    recipe: PretrainRecipe | SftRecipe
+    recipe: TrainRecipe
     result: Mapping[str, Any]
     environment: Mapping[str, Any]
     weights: Path
@@ -85,11 +85,15 @@ def open_origin(folder: Path) -> Origin:
 
     Raises:
         RecipeError: if its recipe cannot be read, or is of another kind.
-        ModelError: if it has not trained to a model yet, or the base is gone or another one than in training.
+        ModelError: if it trains no model that answers, has not trained to one yet, or the base is gone or another one
+            than in training.
     """
     if not (folder / "recipe.yaml").is_file():
         raise ModelError(f"{folder}: found no recipe.yaml, expected the folder of a run", _runs_beside(folder))
-    recipe = cast(PretrainRecipe | SftRecipe, read_recipe(folder / "recipe.yaml", KINDS))
+    recipe = cast(TrainRecipe, read_recipe(folder / "recipe.yaml", KINDS))
+    if isinstance(recipe, RewardRecipe):
+        found = f"{folder}: found a reward model, expected one that answers"
+        raise ModelError(found, f"score with it as it is: hanpuri score FILE --model {folder}")
     weights = next((folder / name for name in ("adapter", "model") if _holds_weights(folder / name)), None)
     if weights is None:
         raise ModelError(

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from hanpuri.data.examples import prompt_ids
 from hanpuri.data.files.sources import open_source
@@ -19,10 +20,11 @@ from hanpuri.data.records.forms import open_rows
 from hanpuri.data.templates import Fields
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError
+from hanpuri.training.answering import asked_row
 from hanpuri.training.feeding.rows import open_training_rows
 from hanpuri.training.prompting import Prompting
 from hanpuri.training.publishing.origin import Origin
-from hanpuri.training.recipe import CorpusSettings, PretrainRecipe, SftRecipe
+from hanpuri.training.recipe import CorpusSettings, PretrainRecipe
 
 NUM_PROMPTS = 12
 READ_ROWS = 400
@@ -59,7 +61,8 @@ def choose_prompts(
     Raises:
         DataError: if the data are gone, or nothing in them can be asked.
     """
-    rows = _rows(origin.recipe, file) if isinstance(origin.recipe, SftRecipe) else _texts(origin.recipe, file)
+    recipe = origin.recipe
+    rows = _texts(recipe, file) if isinstance(recipe, PretrainRecipe) else _rows(recipe, prompting, file)
     found: dict[tuple[int, ...], Prompt] = {}
     for id, fields in islice(rows, READ_ROWS):
         with suppress(DataError):  # a row that the run has left out too
@@ -94,14 +97,24 @@ def _spread(prompts: list[Prompt]) -> tuple[Prompt, ...]:
     return tuple(prompts[last * place // max(1, count - 1)] for place in range(count))
 
 
-def _rows(recipe: SftRecipe, file: Path | None) -> Iterator[tuple[str, Fields]]:
+def _rows(recipe: Any, prompting: Prompting, file: Path | None) -> Iterator[tuple[str, Fields]]:
     if file is not None:
         records = open_rows(file, recipe.data.form, recipe.data.fields).records()
     else:
         rows = open_training_rows(recipe.data, recipe.seed)
         records = chain(rows.validation(), rows.train())
     for record in records:
-        yield record.id or Path(record.where).name, record.fields
+        yield record.id or Path(record.where).name, _asked(record.fields, prompting)
+
+
+def _asked(fields: Fields, prompting: Prompting) -> Fields:
+    """Give a row as the model is asked it; of a preference, its prompt."""
+    if "chosen" not in fields:
+        return fields
+    prompt: Any = fields["prompt"]
+    with suppress(DataError):
+        return asked_row(prompt, str(fields.get("input") or ""), prompting)
+    return {}
 
 
 def _texts(recipe: PretrainRecipe, file: Path | None) -> Iterator[tuple[str, Fields]]:

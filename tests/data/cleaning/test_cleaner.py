@@ -29,6 +29,10 @@ def conversation(*contents):
     return {"messages": [{"role": roles[n % 2], "content": content} for n, content in enumerate(contents)]}
 
 
+def pair(prompt, chosen, rejected):
+    return {"prompt": prompt, "input": "", "chosen": chosen, "rejected": rejected}
+
+
 # --- the steps
 
 
@@ -158,7 +162,17 @@ def test_half_a_surrogate_pair_is_replaced_in_every_case_because_no_file_can_hol
             {"max_characters": 2},
             "max_characters",
         ),
-        ("preference", {"prompt": "가나", "chosen": "가나", "rejected": "가"}, {"min_characters": 2}, "min_characters"),
+        ("preference", pair("가나", "가다", "가"), {"min_characters": 2}, "min_characters"),
+        # a rejected answer may be none at all, a chosen one may not
+        ("preference", pair("가나", "가다", " "), {"min_characters": 2}, None),
+        ("preference", pair("가나", " ", "가다"), {}, "min_characters"),
+        # a conversation counts as one prompt
+        ("preference", pair(conversation("네", "가")["messages"], "가다", ""), {"min_characters": 2}, None),
+        ("preference", pair(conversation("네", "가")["messages"], "가", ""), {"max_characters": 1}, "max_characters"),
+        # cleaning made the answers one
+        ("preference", pair("가", "가다 ", "가다"), {}, "same_answers"),
+        ("preference", pair("가", "각", "\u1100\u1161\u11a8"), {"nfc": False}, "same_answers"),
+        ("preference", pair("가", "가다 ", "가다"), {"white_space": "keep"}, None),
         # messages count together
         ("messages", conversation("네", "", "가"), {"min_characters": 2}, None),
         ("messages", conversation("네", "가"), {"max_characters": 1}, "max_characters"),
@@ -169,7 +183,7 @@ def test_half_a_surrogate_pair_is_replaced_in_every_case_because_no_file_can_hol
         ("text", {"text": "12345 !!"}, {"min_hangul": 0.01}, "min_hangul"),  # no letter, no Hangul
         ("text", {"text": "12345 !!"}, {}, None),
         ("pairs", {"noisy": "ㅇrㄴㅕㅇ", "clean": "아녀여"}, {"min_hangul": 1.0}, None),  # noise may use others
-        ("preference", {"prompt": "방", "chosen": "넓어요", "rejected": "large"}, {"min_hangul": 0.5}, "min_hangul"),
+        ("preference", pair("방", "넓어요", "large"), {"min_hangul": 0.5}, "min_hangul"),
     ],
 )
 def test_rows_are_left_out_by_length_and_share_of_hangul(form, fields, settings, cause):

@@ -42,10 +42,18 @@ MESSAGES = [
         ("messages", {"messages": MESSAGES[2:]}, ["일곱 시부터요."], ["일곱 시부터요."], ["일곱 시부터요."]),
         (
             "preference",
-            {"prompt": "추천", "chosen": "네", "rejected": "아니요"},
-            ["추천", "네", "아니요"],
-            ["추천", "네", "아니요"],
-            ["추천"],
+            {"prompt": "추천", "input": "바다", "chosen": "네", "rejected": "아니요"},
+            ["추천", "바다", "네", "아니요"],
+            ["추천", "바다", "네", "아니요"],
+            ["추천", "바다"],
+        ),
+        # all that stands before the two answers is asked
+        (
+            "preference",
+            {"prompt": MESSAGES[:2], "input": "", "chosen": "네", "rejected": "아니요"},
+            ["짧게 답해요.", "조식은 언제인가요?", "", "네", "아니요"],
+            ["짧게 답해요.", "조식은 언제인가요?", "", "네", "아니요"],
+            ["짧게 답해요.", "조식은 언제인가요?", ""],
         ),
     ],
 )

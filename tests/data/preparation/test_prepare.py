@@ -14,6 +14,7 @@ import pytest
 
 from hanpuri.data.preparation.prepare import prepare
 from hanpuri.data.recipe import PrepareRecipe
+from hanpuri.data.records.forms import open_rows
 from hanpuri.errors import DataError, HanpuriError, RecipeError
 from hanpuri.noise.obfuscate import obfuscate
 
@@ -121,6 +122,58 @@ def test_what_stands_in_an_evaluation_file_stands_in_no_split(tmp_path):
     assert report["overlaps"] == [
         {"file": "held_out.jsonl", "rows": 1, "windows": ["이방은창문이커서아침마다햇살이"]},
     ]
+
+
+def test_preferences_are_prepared_whatever_their_prompt_is(tmp_path, tokenizer_folder):
+    texts = sentences(60)
+    rows: list[dict] = [
+        {
+            "prompt": text,
+            "input": "바다" * (number % 2),
+            "chosen": f"{text} 네.",
+            "rejected": f"{text} 글쎄요." * (number % 3),
+        }
+        for number, text in enumerate(texts[:40])
+    ]
+    before = [{"role": "user", "content": "안녕?"}, {"role": "assistant", "content": "네!"}]
+    rows += [
+        {"prompt": [*before, {"role": "user", "content": f"{text} "}], "chosen": "그래요", "rejected": "글쎄요"}
+        for text in texts[40:]
+    ]
+    rows += [
+        rows[0],
+        {"prompt": "왜?", "chosen": "네. ", "rejected": "네."},
+        {**rows[1], "rejected": rows[1]["chosen"]},
+    ]
+    recipe = recipe_of(
+        write_rows(tmp_path / "pairs.jsonl", rows),
+        form="preference",
+        source={"faults": "drop"},
+        deduplicate={"near": None},
+        split={"validation": 0.2, "test": 0},
+        examples={"template": "chat", "tokenizers": [str(tokenizer_folder("bytes", "chatml"))]},
+    )
+    report = json.loads(prepare(recipe, tmp_path / "made", processes=1).read_text(encoding="utf-8"))
+    ledger = pyarrow.parquet.read_table(tmp_path / "made" / "ledger.parquet").to_pylist()
+    causes = [entry["cause"] for entry in ledger[60:]]
+    assert causes == ["exact_duplicate", "same_answers"]
+    assert report["sources"][0]["faults"] == 1
+    assert {"step": "same_answers", "changed": 0, "dropped": 1} in report["steps"]
+    assert report["tokens"][0]["lengths"]
+    kept = [row for split in ("train", "validation") for row in open_prepared(tmp_path / "made", split)]
+    wanted = [{"input": "", **row} for row in rows[:60]]
+    for row in wanted[40:]:
+        row["prompt"] = [*before, {"role": "user", "content": row["prompt"][-1]["content"].strip()}]
+    assert sorted(kept, key=_sorted) == sorted(wanted, key=_sorted)
+
+
+def _sorted(row: dict) -> str:
+    return json.dumps(row, sort_keys=True)
+
+
+def open_prepared(folder: Path, split: str) -> list[dict]:
+    """Read the rows of a split as training does."""
+    return [record.fields for record in open_rows(folder / f"{split}.parquet", "preference").records()]
 
 
 def test_the_result_hangs_neither_on_the_number_of_processes_nor_on_the_order_of_the_files(tmp_path):

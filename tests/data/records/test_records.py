@@ -120,7 +120,7 @@ def test_numbers_are_taken_as_ids_groups_and_labels_but_not_as_texts():
         (
             "preference",
             {"prompt": "왜", "chosen": "네", "rejected": "아니"},
-            {"prompt": "왜", "chosen": "네", "rejected": "아니"},
+            {"prompt": "왜", "input": "", "chosen": "네", "rejected": "아니"},
         ),
         (
             "messages",

@@ -266,6 +266,11 @@ REFUSED = [
         "small.yaml: kind is 'pretrain', expected sft; give a recipe that fine-tunes on questions and answers",
     ),
     (
+        {"learning_curve": {"recipe": "mixed.yaml"}},
+        RecipeError,
+        "mixed.yaml: found a mix of 2 sources, expected one path to look for leaks in; say where: train_rows.path",
+    ),
+    (
         {"learning_curve": {"runs": ["runs/a", "runs/b"]}},
         DataError,
         "runs/a: found no finished fine-tuning in this folder; leave it out, or finish it",
@@ -284,7 +289,12 @@ def test_what_cannot_be_judged_is_refused_before_anybody_is_asked(
         **{"model": {"scratch": scratch}, "tokenizer": {"train": {"vocab_size": 400}}, "max_length": 32},
         "training": {"steps": 2, "learning_rate": 1e-3},
     }
-    (tmp_path / "small.yaml").write_text(yaml.safe_dump(small), encoding="utf-8")
+    mixed = {
+        **{"kind": "sft", "name": "mixed", "model": {"path": "m"}, "training": small["training"]},
+        "data": {"sources": [{"path": "a.jsonl"}, {"path": "b.jsonl"}]},
+    }
+    for name, fields_of in (("small", small), ("mixed", mixed)):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(fields_of), encoding="utf-8")
     with pytest.raises(error) as caught:
         judge(recipe(**fields), tmp_path / "v")
     assert str(caught.value) == message

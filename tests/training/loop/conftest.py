@@ -38,7 +38,7 @@ def quick_collections():
     from hanpuri.training.loading.models import quiet_loading
 
     with quiet_loading():
-        import hanpuri.training.loop.engine  # noqa: F401
+        import hanpuri.training.loop.next_token  # noqa: F401
     gc.freeze()
     yield
     gc.unfreeze()

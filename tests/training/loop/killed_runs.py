@@ -138,7 +138,7 @@ if __name__ == "__main__":
     Watch.draw_curves = lambda self, *, now=False: None
     torch.set_num_threads(1)
     with quiet_loading():  # the libraries are loaded once, not in each child
-        import hanpuri.training.loop.engine  # noqa: F401
+        import hanpuri.training.loop.next_token  # noqa: F401
     gc.freeze()
     told = {
         "whole": in_a_process(lambda: run("whole").step),

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from hanpuri.training.loop.arguments import make_arguments
+from hanpuri.training.loop.next_token import NextToken
 from hanpuri.training.loop.stopping import Stopping
 from hanpuri.training.loop.trainer import _prepare
 
@@ -14,7 +15,9 @@ def arguments_of(recipe_of, tmp_path):
 
     def make(training=None, *, precision="fp32", learns_in_fp32=True, **other):
         recipe = recipe_of(training, **other)
-        return make_arguments(recipe, tmp_path, device="cpu", precision=precision, learns_in_fp32=learns_in_fp32)
+        return make_arguments(
+            recipe, tmp_path, NextToken, device="cpu", precision=precision, learns_in_fp32=learns_in_fp32
+        )
 
     return make
 

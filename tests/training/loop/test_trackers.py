@@ -6,6 +6,7 @@ import pytest
 
 from hanpuri.training.loop import trackers
 from hanpuri.training.loop.arguments import make_arguments
+from hanpuri.training.loop.next_token import NextToken
 from hanpuri.training.loop.trainer import run_loop
 
 from .conftest import lines_of
@@ -32,7 +33,7 @@ def opened(recipe_of, material_of, tmp_path):
 
     def open_them(*names):
         recipe = recipe_of(watch={"trackers": names, "project": "tried"})
-        arguments = make_arguments(recipe, tmp_path, device="cpu", precision="fp32", learns_in_fp32=True)
+        arguments = make_arguments(recipe, tmp_path, NextToken, device="cpu", precision="fp32", learns_in_fp32=True)
         lost = []
         model = material_of().model
         return trackers.open_trackers(recipe.watch, tmp_path / "run", arguments, model, lost.append), lost

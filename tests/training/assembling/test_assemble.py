@@ -14,7 +14,7 @@ from hanpuri.evaluation import metrics
 from hanpuri.training.recipe import PretrainRecipe, SftRecipe
 from hanpuri.training.train import Trained, train
 
-SENTENCES = (Path(__file__).parents[1] / "cases" / "sentences.txt").read_text(encoding="utf-8").splitlines()
+SENTENCES = (Path(__file__).parents[2] / "cases" / "sentences.txt").read_text(encoding="utf-8").splitlines()
 MEASURES = {name: getattr(metrics, name) for name in ("char_accuracy", "exact_match", "token_f1")}
 TRAINING = {"steps": 2, "batch_size": 2, "learning_rate": 1e-3}
 
