@@ -6,6 +6,7 @@ In: a file or the folder of a prepared set, and how many rows of it. Out: a RowS
     prepared/restoration-pairs   ─►   the rows of prepared/restoration-pairs/train.parquet
 """
 
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -129,6 +130,21 @@ def _bar(title: str) -> Iterator[Progress | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def finite(option: str, value: float) -> float:
+    """
+    Give a number back that somebody wrote behind an option; nan and inf, which Python reads too, are none.
+
+        >>> finite("--above", 0.9)
+        0.9
+
+    Raises:
+        DataError: if it is none.
+    """
+    if not math.isfinite(value):
+        raise DataError(f"{option} is {value}", "write a number, such as 0.9")
+    return value
 
 
 def mapping(told: str) -> tuple[str, str]:

@@ -65,20 +65,19 @@ class Output:
         stem, dot, rest = name.partition(".jsonl")
         return self.ledger or self.out.with_name(f"{stem}.ledger{dot}{rest}")
 
-    def check(self) -> None:
+    def check(self, *sources: Path) -> None:
         """
-        See that all can be written, before the long part starts.
+        See that all can be written, and apart from what is read, before the long part starts.
 
         Raises:
             DataError: if it cannot.
             EngineError: if the report needs a library that is not there.
         """
-        from hanpuri.preferences.pairs import check_lines_path
+        from hanpuri.preferences.pairs import check_apart, check_lines_path
 
+        check_apart(sources, (self.out, self.beside))
         for path in (self.out, self.beside):
             check_lines_path(path)
-        if self.out.resolve() == self.beside.resolve():
-            raise DataError(f"{self.out}: found one name for the pairs and the ledger", "give --ledger another name")
         if self.report is not None:
             from hanpuri.evaluation.report.report import check_libraries
 
@@ -141,7 +140,7 @@ def run(asked: Asked, output: Output) -> None:
 
     recipe = asked.recipe(output.out)
     itself = asked.writer is not None and judges_itself(recipe.engine, parse_engine(asked.writer))
-    output.check()
+    output.check(asked.path, *filter(None, [asked.labels]))
     material, labelled = asked.material(), _labelled(asked.labels)
     assert recipe.cache is not None
     with open_judge(recipe) as judge, watching(f"{judge.name}: {asked.path.name}", recipe.cache) as tell:

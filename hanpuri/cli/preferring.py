@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hanpuri.cli.asking import tell_guess
-from hanpuri.cli.drawing import Questions, kept_path, say, split_note, watching
+from hanpuri.cli.drawing import Questions, finite, kept_path, say, split_note, watching
 from hanpuri.cli.texts import reader_may_leave
 from hanpuri.data.files.formats import nearest
 from hanpuri.engines.cache import AnswerCache
@@ -76,16 +76,18 @@ class Output:
     ledger: Path | None = None
     as_json: bool = False
 
-    def check(self) -> None:
+    def check(self, source: Path, *others: Path) -> None:
         """
-        See that all can be written, before the long part starts.
+        See that all can be written, and apart from what is read, before the long part starts.
 
         Raises:
             DataError: if it cannot.
         """
-        from hanpuri.preferences.pairs import check_lines_path
+        from hanpuri.preferences.pairs import check_apart, check_lines_path
 
-        for path in filter(None, (self.out, self.ledger)):
+        outs = [path for path in (self.out, self.ledger, *others) if path is not None]
+        check_apart([source], outs)
+        for path in outs:
             check_lines_path(path)
 
     def write(self, gathered: "Gathered", *notes: str, **more: object) -> None:
@@ -134,7 +136,7 @@ def mistakes(
 
     settings = questions.choice.settings()
     wrong = _wrong(measure, below)
-    output.check()
+    output.check(questions.path)
     row_set = questions.read()
     if not row_set.has_references:
         found = f"{row_set.path}: found no right answers, by which an answer could be wrong"
@@ -174,7 +176,7 @@ def scores(path: Path, output: Output, *, margin: float, which: str) -> None:
         guess = nearest(which, WHICH)
         mend = f"write one of {', '.join(WHICH)}" + (f"; did you mean {guess}?" if guess else "")
         raise DataError(f"--pairs is {which!r}", mend)
-    output.check()
+    output.check(path)
     gathered = pairs_from_scores(read_samples(path), margin=margin, which=chosen)
     output.write(gathered, split_note(path), file=str(path))
 
@@ -187,13 +189,11 @@ def corrections(path: Path, output: Output, *, faults: str, apart: Path | None) 
         DataError: if the file cannot be read, lines of it are faulty, or no pair was found.
     """
     from hanpuri.preferences.corrections import pairs_from_corrections, read_corrections
-    from hanpuri.preferences.pairs import check_lines_path, write_lines
+    from hanpuri.preferences.pairs import write_lines
 
     if faults not in ("error", "drop"):
         raise DataError(f"--faults is {faults!r}", "write error or drop")
-    output.check()
-    if apart is not None:
-        check_lines_path(apart)
+    output.check(path, *filter(None, [apart]))
     found = pairs_from_corrections(*read_corrections(path, drop=faults == "drop"))
     if apart is not None:
         write_lines(apart, found.contradictions)
@@ -247,4 +247,4 @@ def _wrong(measure: str | None, below: float | None) -> "Wrong | None":
         guess = nearest(measure, MEASURES_OF_MISTAKES)
         mend = f"write one of {', '.join(MEASURES_OF_MISTAKES)}" + (f"; did you mean {guess}?" if guess else "")
         raise DataError(f"--measure is {measure!r}", mend)
-    return Wrong(measure, 1.0 if below is None else below)
+    return Wrong(measure, 1.0 if below is None else finite("--below", below))

@@ -79,6 +79,8 @@ def score(asked: Asked) -> None:
     if asked.report is not None and not is_pairs:
         found = f"{asked.file}: found rows without a chosen and a rejected answer, which --report is about"
         raise DataError(found, "leave --report out")
+    if asked.report is not None:
+        _make_folder(asked.report)
     scored = _score(asked, rows)
     if asked.out is not None:
         write_lines(asked.out, (row.write(scores) for row, scores in scored))
@@ -99,16 +101,20 @@ def score(asked: Asked) -> None:
 
 def _check_paths(asked: Asked) -> None:
     """See that all can be written, before the long part starts."""
-    from hanpuri.preferences.pairs import check_lines_path
+    from hanpuri.preferences.pairs import check_apart, check_lines_path
 
     if asked.out is not None:
+        check_apart([asked.file], [asked.out])
         check_lines_path(asked.out)
-    if asked.report is not None:
-        try:
-            asked.report.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{asked.report} cannot be made: {error.strerror}", "name another folder") from None
-        Target(asked.report / FACTS).discard()
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the report, once nothing else speaks against it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be made: {error.strerror}", "name another folder") from None
+    Target(folder / FACTS).discard()
 
 
 def _score(asked: Asked, rows: Sequence["AnsweredRow"]) -> Scored:

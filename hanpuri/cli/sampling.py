@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from hanpuri import __version__
 from hanpuri.cli.asking import tell_guess
-from hanpuri.cli.drawing import Questions, kept_path, say, split_note, watching
+from hanpuri.cli.drawing import Questions, finite, kept_path, say, split_note, watching
 from hanpuri.cli.preferring import check_answered, print_gathered
 from hanpuri.cli.texts import reader_may_leave
 from hanpuri.data.files.targets import Target
@@ -63,29 +63,41 @@ class Wanted:
     greedy: bool = True
     as_json: bool = False
 
-    def check(self) -> None:
+    def check(self, source: Path) -> None:
         """
-        See that all can be written, before the long part starts.
+        See that all can be written, and apart from what is read, before the long part starts.
 
         Raises:
             DataError: if it cannot, or an option is for nothing.
         """
-        from hanpuri.preferences.pairs import check_lines_path
+        from hanpuri.preferences.pairs import check_apart, check_lines_path
 
+        if self.above is not None:
+            finite("--above", self.above)
+        finite("--min-gain", self.min_gain)
         if self.min_gain and self.best is None:
             raise DataError(
                 "--min-gain was given without --best", "name a file for the best answers: --best best.jsonl"
             )
-        for path in filter(None, (self.out, self.best)):
+        outs = [path for path in (self.out, self.best) if path is not None]
+        check_apart([source], outs)
+        for path in outs:
             check_lines_path(path)
-        if self.best == self.out:
-            raise DataError(f"--out and --best are both {self.out}", "name two files")
-        if self.report is not None:
-            try:
-                self.report.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise DataError(f"{self.report} cannot be made: {error.strerror}", "name another folder") from None
-            Target(self.report / FACTS).discard()
+
+    def make_folder(self) -> None:
+        """
+        Make the folder of the report, once nothing else speaks against it.
+
+        Raises:
+            DataError: if it cannot be made, or written into.
+        """
+        if self.report is None:
+            return
+        try:
+            self.report.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{self.report} cannot be made: {error.strerror}", "name another folder") from None
+        Target(self.report / FACTS).discard()
 
     def terms(self, row_set: RowSet) -> "list[RewardTermSettings]":
         """
@@ -118,9 +130,10 @@ def run(questions: Questions, wanted: Wanted) -> None:
     from hanpuri.preferences.sampling import gains_of, keep_best
 
     settings = questions.choice.settings()
-    wanted.check()
+    wanted.check(questions.path)
     row_set = questions.read()
     terms = wanted.terms(row_set)
+    wanted.make_folder()
     say(split_note(row_set.path))
     sampled = _sample(questions, wanted, row_set, terms)
     best = keep_best(sampled, threshold=wanted.above, min_gain=wanted.min_gain)
@@ -133,6 +146,7 @@ def run(questions: Questions, wanted: Wanted) -> None:
             print(json.dumps(facts, ensure_ascii=False))
         else:
             _print(questions.samples, wanted, gains, best)
+    _check_scored(wanted, gains)
     _check_best(wanted, best)
 
 
@@ -149,6 +163,13 @@ def _write(
     say(*_notes(gains))
     if wanted.report is not None:
         _report(wanted.report, facts, gains, sampled)
+
+
+def _check_scored(wanted: Wanted, gains: "Gains") -> None:
+    """Let nobody take a table without rows for a result."""
+    if not gains.num_rows:
+        found = f"none of the {gains.num_unscored:,} rows has a score by {' + '.join(wanted.scores)}"
+        raise DataError(found, f"{wanted.out} holds the answers: see why, and run the same command again")
 
 
 def _check_best(wanted: Wanted, best: "Gathered") -> None:

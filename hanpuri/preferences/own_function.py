@@ -7,13 +7,15 @@ In: "kind.py:kindness", and in the file
         return [float(answer.endswith("요.")) for answer in answers]
 
 `rows` are the rows as the file has them ({"noisy": …, "clean": …}), `answers` one text for each. Out: a number for each
-answer; None (or nan) where there is none to give. What goes wrong in it is told in one line, with file, line and row.
+answer; None (or nan) where there is none to give. What goes wrong in it is told in one line, with file, line and row;
+what it prints goes to standard error, as standard output is the command's own.
 """
 
 import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from numbers import Real
 from pathlib import Path
 from types import ModuleType
@@ -68,8 +70,9 @@ class _Called:
             RecipeError: if the function raises, or gives what are not as many numbers.
         """
         try:
-            given = self._function([dict(row) for row in rows], list(answers))
-        except Exception as error:
+            with redirect_stdout(sys.stderr):
+                given = self._function([dict(row) for row in rows], list(answers))
+        except (Exception, SystemExit) as error:
             raise RecipeError(f"{self._told}: {_describe(error, self._path)}{self._row(rows, answers)}", MEND) from None
         if isinstance(given, str | bytes) or not hasattr(given, "__len__") or not hasattr(given, "__getitem__"):
             raise RecipeError(f"{self._told}: found {_kind(given)}, expected a list of {len(rows)} numbers", MEND)
@@ -88,8 +91,9 @@ class _Called:
         """Find the row at which a function fails, by asking it one by one."""
         for row, answer in zip(rows, answers, strict=True):
             try:
-                self._function([dict(row)], [answer])
-            except Exception:
+                with redirect_stdout(None):  # it has printed this before
+                    self._function([dict(row)], [answer])
+            except (Exception, SystemExit):
                 return _of(row)
         return ""
 
@@ -103,7 +107,8 @@ def _load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.resolve().parent))  # as when the file is run, so that it finds what lies beside it
     try:
-        spec.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise RecipeError(f"{path}: {_describe(error, path)}", "mend the file") from None
     finally:

@@ -168,6 +168,27 @@ def check_lines_path(path: Path) -> None:
     Target(path).discard()
 
 
+def check_apart(sources: Sequence[Path], outs: Sequence[Path]) -> None:
+    """
+    See that no output is put in the place of what is read, or of another output.
+
+        >>> check_apart([Path("a.jsonl")], [Path("b.jsonl"), Path("./a.jsonl")])
+        Traceback (most recent call last):
+        ...
+        hanpuri.errors.DataError: a.jsonl: found one place for two files, expected a place each; name another file
+
+    Raises:
+        DataError: if one is.
+    """
+    taken = {path.resolve() for path in sources}
+    for path in outs:
+        if path.resolve() in taken:
+            raise DataError(f"{path}: found one place for two files, expected a place each", "name another file")
+        if path.exists() and not path.is_file():
+            continue  # /dev/null takes as much as is written
+        taken.add(path.resolve())
+
+
 def write_lines(path: Path, rows: Iterable[Line]) -> None:
     """
     Write rows as JSONL; the file is there whole or not at all.

@@ -3,8 +3,8 @@ metrics.jsonl ─► curves.html: how a run went, and how several went beside ea
 
 In:  a run's folder.   Out: `curves.html` in it, with a plot of each of these that the run told of:
 
-    loss and validation loss · next-token accuracy · bits per byte · scores of what was generated · learning rate ·
-    length of the gradient · speed
+    loss and validation loss · next-token accuracy · bits per byte · accuracy and margin of pairs · reward, KL, entropy
+    and length of the model's own answers · scores of what was generated · learning rate · length of the gradient · speed
 
 Up to 500 points of a line are drawn as they are; of more, means of so many neighbours as the plot's words say. A step
 whose loss was no number is a gap.
@@ -33,6 +33,16 @@ COURSES = (
     ("Loss", "nats", {"loss": "training", "eval_loss": "validation"}),
     ("Next-token accuracy", "share of the tokens", {"token_accuracy": "training", "eval_token_accuracy": "validation"}),
     ("Bits per byte", "bits", {"eval_bits_per_byte": "validation"}),
+    ("Pairs told apart", "share of the pairs", {"accuracy": "training", "eval_accuracy": "validation"}),
+    ("Margin", "chosen − rejected", {"margin": "training", "eval_margin": "validation"}),
+    ("Reward", "weighted sum", {"reward": "own answers", "eval_reward": "validation"}),
+    (
+        "Distance from the reference",
+        "nats a token",
+        {"kl": "training", "eval_kl": "validation", "eval_kl_own": "own answers"},
+    ),
+    ("Entropy", "nats a token", {"entropy": "own answers"}),
+    ("Length of answers", "tokens", {"mean_length": "own answers", "eval_mean_length": "validation"}),
     ("Learning rate", "learning rate", {"learning_rate": "learning rate"}),
     ("Length of the gradient", "norm", {"grad_norm": "before shortening"}),
     ("Speed", "tokens a second", {"tokens_per_second": "tokens a second"}),
@@ -40,7 +50,10 @@ COURSES = (
 )
 KNOWN = {name for _, _, names in COURSES for name in names} | set(COURSE) | set(PLACE)
 ALONE = ("learning_rate", "grad_norm")  # not drawn beside those of other runs
-WARNINGS = ("overfitting", "checkpoint_failed", "tracker_lost", "failed")
+WARNINGS = (
+    *("overfitting", "checkpoint_failed", "tracker_lost", "failed"),
+    *("drift", "chosen_falls", "chance", "hacking", "no_spread", "clipped"),
+)
 
 
 def write_curves(folder: Path) -> Path:

@@ -221,7 +221,7 @@ BAD = [
     ),
     (
         ("given.jsonl", "--judge", "judge.yaml", "--ledger", "pairs.jsonl"),
-        "pairs.jsonl: found one name for the pairs and the ledger; give --ledger another name",
+        "pairs.jsonl: found one place for two files, expected a place each; name another file",
     ),
     (
         ("given.jsonl", "--judge", "judge.yaml", "--labels", "given.jsonl"),

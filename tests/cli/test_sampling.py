@@ -153,7 +153,9 @@ def test_a_server_that_answers_nothing_is_no_result(here):
             " leave --samples out",
         ),
         ({}, {"out": Path("s.csv")}, "s.csv: found no name of a JSONL file; "),
-        ({}, {"best": Path("s.jsonl")}, "--out and --best are both s.jsonl; name two files"),
+        ({}, {"best": Path("s.jsonl")}, "s.jsonl: found one place for two files, expected a place each; "),
+        ({}, {"out": FILE}, "pairs.jsonl: found one place for two files, expected a place each; name another file"),
+        ({}, {"above": float("nan")}, "--above is nan; write a number, such as 0.9"),
         (
             {},
             {"min_gain": 0.1},

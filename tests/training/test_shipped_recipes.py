@@ -17,6 +17,7 @@ import yaml
 from hanpuri.data.templates import CHAT, load_template
 from hanpuri.data.tokenizers import load_tokenizer
 from hanpuri.evaluation import metrics
+from hanpuri.preferences.rewards import open_rewards
 from hanpuri.recipe import read_recipe
 from hanpuri.runs import Run
 from hanpuri.training.prompting import load_prompting
@@ -52,6 +53,8 @@ ON = [
     ("reward-tiny", "llama"),
     ("dpo-tiny", "llama"),
     ("restoration-dpo", "llama"),
+    ("grpo-tiny", "llama"),
+    ("restoration-grpo", "llama"),
 ]
 
 
@@ -100,6 +103,13 @@ def overrides_for(name: str, model: Path | None, data: dict[str, Path]) -> list[
         adapter = ["adapter={r: 4}"] if recipe.adapter else []  # there is none to go on with
         changes += [*pairs, *adapter, "examples.template=plain", "watch.generation.rows=2"]
         return [*changes, "watch.generation.max_new_tokens=4", f"model.path={model}"]
+    if recipe.kind == "grpo":
+        own = [
+            "sampling.answers=2",
+            "sampling.max_new_tokens=4",
+            "adapter={r: 4}" if recipe.adapter else "adapter=null",
+        ]
+        changes += [*own, "examples.template=plain", "examples.max_length=500"]
     answers = ["watch.generation.rows=2", "watch.generation.max_new_tokens=4"]
     return [*changes, *answers, f"model.path={model}", f"data.path={data[recipe.data.path.name]}"]
 
@@ -132,13 +142,14 @@ def test_a_shipped_recipe_trains_a_few_steps(name, architecture, tiny_model, dat
     model = tiny_model(architecture, "qwen3" if architecture == "qwen3" else None) if architecture else None
     recipe = read(name, *overrides_for(name, model, data))
     shown = []
-    trained = train(recipe, tmp_path / name, measures=MEASURES, device="cpu", show=shown.append)
+    given = {"open_rewards": open_rewards} if recipe.kind == "grpo" else {}
+    trained = train(recipe, tmp_path / name, measures=MEASURES, device="cpu", show=shown.append, **given)
     assert trained.finished
     assert trained.step == 2
     assert len(shown) == 1
     result = json.loads((tmp_path / name / "result.json").read_text(encoding="utf-8"))
     assert result == trained.result
-    assert result["scores"].keys() >= ({"loss", recipe.watch.best_by} if model else {"loss", "bits_per_byte"})
+    assert result["scores"].keys() >= ({*recipe.FIGURES, recipe.watch.best_by} if model else {"loss", "bits_per_byte"})
     assert trained.weights == tmp_path / name / ("adapter" if recipe.adapter else "model")
     prompting = load_prompting(trained.weights, load_tokenizer(trained.weights))
     assert prompting.note == ""

@@ -14,9 +14,18 @@ from hanpuri.training.feeding.corpora import read_corpora
 from hanpuri.training.feeding.rows import open_training_rows
 from hanpuri.training.loading.adapters import adapter_place, check_base_name
 from hanpuri.training.loading.models import check_tokenizer, check_weights, model_place, read_config
+from hanpuri.training.loading.rewards import find_rewards
 from hanpuri.training.prompting import Prompting, load_prompting, make_prompting
-from hanpuri.training.publishing.origin import fingerprint
-from hanpuri.training.recipe import DpoRecipe, PretrainRecipe, ReinforcementRecipe, RewardRecipe, SftRecipe, TrainRecipe
+from hanpuri.training.publishing.origin import fingerprint, weight_files
+from hanpuri.training.recipe import (
+    DpoRecipe,
+    PretrainRecipe,
+    ReinforcementRecipe,
+    RewardRecipe,
+    RewardTermSettings,
+    SftRecipe,
+    TrainRecipe,
+)
 
 RowsRecipe = SftRecipe | RewardRecipe | DpoRecipe | ReinforcementRecipe
 
@@ -42,8 +51,12 @@ def find_inputs(recipe: TrainRecipe) -> Inputs:
         place = model_place(recipe.model.path)
         tokenizer = _check_model(recipe, place)
         hashes["base"] = fingerprint(place)
+    if recipe.adapter and recipe.adapter.path:
+        hashes["adapter"] = sha256_of(next(weight_files(adapter_place(recipe.adapter.path))))
     if isinstance(recipe, DpoRecipe) and recipe.dpo.reference:
         hashes["reference"] = fingerprint(model_place(recipe.dpo.reference))
+    if isinstance(recipe, ReinforcementRecipe):
+        hashes |= {f"the reward {term.title}": digest for term in recipe.rewards if (digest := _hash_reward(term))}
     if isinstance(recipe, RowsRecipe):
         hashes |= {
             "tokenizer": hash_tokenizer(tokenizer_place(recipe)),
@@ -80,6 +93,15 @@ def _check_model(recipe: TrainRecipe, place: Path) -> Tokenizer:
     if recipe.adapter and recipe.adapter.path:
         check_base_name(str(place), adapter_place(recipe.adapter.path))
     return load_tokenizer(tokenizer_place(recipe))
+
+
+def _hash_reward(term: RewardTermSettings) -> str | None:
+    """Hash what a reward is made of, as far as it lies in files; what is not there is told when it is opened."""
+    if term.model is not None:
+        base, adapter = find_rewards(term.model)
+        return sha256_of(next(weight_files(adapter))) if adapter else fingerprint(base)
+    path = Path(term.function.rpartition(":")[0]) if term.function else term.judge
+    return sha256_of(path) if path is not None and path.is_file() else None
 
 
 def tokenizer_place(recipe: TrainRecipe) -> Path:

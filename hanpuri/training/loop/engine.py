@@ -324,7 +324,8 @@ class Loop(Trainer):  # type: ignore[misc]
         if self.is_adapter and state_dict is None:
             save_adapter(model, folder)
         else:
-            how = {"save_embedding_layers": False} if self.is_adapter else {"save_original_format": not self.saving}
+            own: dict[str, Any] = {"save_embedding_layers": False, "selected_adapters": ["default"]}
+            how = own if self.is_adapter else {"save_original_format": not self.saving}
             # Gathered from shards, a matrix that reads and writes tokens is there twice, under both its names.
             once = state_dict and {k: v for k, v in state_dict.items() if k not in model.all_tied_weights_keys}
             model.save_pretrained(folder, state_dict=once, **how)

@@ -24,7 +24,9 @@ SOURCES = ("measure", "pattern", "longest", "model", "function", "judge")
 class RewardTermSettings(Settings):
     """One part of the reward; what it is, is said by one of the fields."""
 
-    weight: float = Field(default=1.0, description="What it is multiplied by in the sum; below 0 it is a penalty.")
+    weight: float = Field(
+        default=1.0, allow_inf_nan=False, description="What it is multiplied by in the sum; below 0 it is a penalty."
+    )
     name: str | None = Field(default=None, description="What curves call it; its source, if not given.")
     measure: RewardMeasure | None = Field(default=None, description="Against the row's right answer, from 0 to 1.")
     pattern: str | None = Field(
@@ -33,7 +35,7 @@ class RewardTermSettings(Settings):
     longest: int | None = Field(
         default=None, ge=1, description="Characters; 1 up to here, falling to 0 at twice as many."
     )
-    model: str | None = Field(default=None, description="The folder of a reward model, or of its run.")
+    model: str | None = Field(default=None, min_length=1, description="The folder of a reward model, or of its run.")
     function: str | None = Field(default=None, description="A function of yours: file.py:name, see docs/align.md.")
     judge: Path | None = Field(default=None, description="A recipe of `kind: judge`; its mark from 0 to 1.")
 

@@ -20,6 +20,8 @@ from hanpuri.training.recipe import RewardTermSettings
 
 Score = Callable[[Sequence[Fields], Sequence[str]], Sequence[float | None]]
 SHOWN = 30  # characters of an answer in an error
+LARGEST = 1e30
+"""Sums and squares of larger rewards are infinite, in the 32 bits of training and in the figures."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def score_answers(
         names: how errors name the rows; their numbers, if not given.
 
     Raises:
-        ModelError: if it gave another number of values, a value that is no number, or one that is infinite.
+        ModelError: if it gave another number of values, a value that is no number, or one that is too large to add up.
         HanpuriError: what the reward itself raises.
     """
     given = list(reward.score(rows, answers)) if rows else []
@@ -93,7 +95,7 @@ def right_answer(row: Fields) -> str | None:
 def _number(reward: Reward, value: object, place: int, answers: Sequence[str], names: Sequence[str]) -> float:
     if value is None:
         return math.nan
-    if isinstance(value, Real) and not math.isinf(number := float(value)):
+    if isinstance(value, Real) and not abs(number := float(value)) > LARGEST:  # NaN is no larger than anything
         return number
     where = names[place] if names else f"row {place + 1}"
     answer = answers[place]
