@@ -18,12 +18,15 @@ trainings from their checkpoints, answers from runs/.answers/align. Figures (no 
 
 import argparse
 import json
+import lzma
 import os
 import platform
 import sys
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +37,7 @@ sys.path.insert(0, str(REPOSITORY))  # for `python benchmarks/align.py`
 
 from benchmarks.write_tables import main as write_all_tables  # noqa: E402
 from benchmarks.write_tables import proof_of_alignment  # noqa: E402
+from hanpuri import obfuscate  # noqa: E402
 from hanpuri.engines.base import GREEDY  # noqa: E402
 from hanpuri.engines.cache import AnswerCache  # noqa: E402
 from hanpuri.engines.opening import open_engine  # noqa: E402
@@ -63,6 +67,9 @@ AS_PAIRS = {"form": "pairs", "fields": {"noisy": "prompt", "clean": "chosen"}}
 """How rows of preferences are read to fine-tune on what was chosen."""
 LONGEST = 120
 """Characters of a row that is mined: what the small model answers in a moment."""
+CORPUS = Path("corpus/open/nsmc.txt.xz")
+FRESH_FROM, FRESH_ROWS, FRESH_SHORT = 60_000, 1_600, 32
+"""The line behind which fresh reviews begin, how many there are, and up to how many characters one is short."""
 
 
 @dataclass(frozen=True)
@@ -83,14 +90,28 @@ class Bench:
 
     def sets(self) -> dict[str, RowSet]:
         """Read what is scored."""
-        test, validation = (read_rows(self.prepared / f"{side}.parquet") for side in ("test", "validation"))
-        found = {"test": test, "held-out": replace(test, rows=(*test.rows, *validation.rows))}
+        fresh = read_rows(self.fresh())
+        short = tuple(row for row in fresh.rows if len(row.asked) <= FRESH_SHORT)
+        found = {"fresh": fresh, "fresh, short": replace(fresh, rows=short)}
+        found["test"] = read_rows(self.prepared / "test.parquet")
         for name in OUTSIDE if self.outside else ():
             path = Path("eval") / f"{name}_dev.jsonl"
             if path.is_file():
                 whole = read_rows(path)
                 found[f"{name}[:{OUTSIDE_ROWS}]"] = replace(whole, rows=whole.rows[:OUTSIDE_ROWS])
         return found
+
+    def fresh(self) -> Path:
+        """Make noisy pairs of reviews that stand in no prepared set: those of five to a hundred characters."""
+        path = self.runs / "fresh.jsonl"
+        if not path.is_file():
+            self.runs.mkdir(parents=True, exist_ok=True)
+            with lzma.open(CORPUS, "rt", encoding="utf-8") as lines:
+                texts = (" ".join(line.split()) for line in islice(lines, FRESH_FROM, None))
+                some = list(islice((text for text in texts if _is_korean(text)), FRESH_ROWS))
+            pairs = ({"noisy": obfuscate(text, seed=place).noisy, "clean": text} for place, text in enumerate(some))
+            write_whole(path, "".join(json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs))
+        return path
 
     def mine(self, seed: int) -> Path:
         """Ask the fine-tuned model rows that it was trained on, and keep its mistakes as pairs."""
@@ -152,6 +173,11 @@ class Bench:
         recipe = read_recipe(RECIPES / "cpu-tiny-restoration.yaml", KINDS, changes)
         assert isinstance(recipe, TrainRecipe)
         return recipe
+
+
+def _is_korean(text: str) -> bool:
+    hangul = sum("가" <= letter <= "힣" for letter in text)
+    return 5 <= len(text) <= 100 and hangul >= len(text) / 2 and unicodedata.is_normalized("NFC", text)
 
 
 def _plain_data(recipe: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from hanpuri.data.examples import IGNORE, Example, make_example
 from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.records.forms import open_rows
 from hanpuri.data.records.records import Record
-from hanpuri.data.templates import CHAT, SHIPPED, Rendered, Template, load_template
+from hanpuri.data.templates import CHAT, SHIPPED, Fields, Rendered, Template, load_template
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 from hanpuri.errors import DataError, RecipeError
 
@@ -58,7 +58,7 @@ def show(name: str, row: str, *, tokenizer: str | None, train_on: str, as_json: 
     loaded = load_tokenizer(tokenizer) if tokenizer else None
     template = choose_template(name, loaded, _train_on(train_on))
     record = find_row(row)
-    rendered = template.render(record.fields, record.where)
+    rendered = template.render(_fitting(record, template), record.where)
     example = make_example(rendered, loaded, ExampleSettings(max_length=NO_LIMIT)) if loaded else None
     if as_json:
         print(json.dumps(_as_json(template, rendered, example, loaded), ensure_ascii=False))
@@ -85,6 +85,16 @@ def find_row(place: str) -> Record:
     if found is None:
         raise DataError(f"{place}: found no sound row that begins at this line", "name the line of another row")
     return found
+
+
+def _fitting(record: Record, template: Template | ChatTemplate) -> Fields:
+    """Give a row as it is trained on: a preference, to a template that only restores, as a noisy text."""
+    fields = record.fields
+    prompt = fields.get("prompt")
+    restores = isinstance(template, Template) and template.prompt_no_input is None
+    if not restores or not isinstance(prompt, str) or "chosen" not in fields or fields.get("input"):
+        return fields
+    return {"noisy": prompt, "clean": fields["chosen"]}
 
 
 def marked(rendered: Rendered, *, coloured: bool) -> str:

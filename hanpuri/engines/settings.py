@@ -6,9 +6,9 @@ Out: EngineSettings(engine="transformers", model="runs/faq", aligned="airbnb"), 
 """
 
 import re
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from hanpuri.data.files.formats import nearest
 from hanpuri.errors import RecipeError
@@ -167,3 +167,17 @@ def parse_engine(spec: str) -> EngineSettings:
         raise RecipeError(f"the engine {spec!r} has no name", f"write one of {', '.join(ENGINES)}")
     mend = "write it as NAME:MODEL,key=value, see docs/engines.md"
     return check_settings(f"the engine {spec!r}", EngineSettings, {"engine": engine, "model": model}, options, mend)
+
+
+def _read_told(told: Any) -> Any:
+    """Read an engine that stands in a recipe in one line; a section is left as it is."""
+    if not isinstance(told, str):
+        return told
+    try:
+        return parse_engine(told)
+    except RecipeError as error:
+        raise ValueError(error.message.removeprefix(f"the engine {told!r}: ")) from None
+
+
+ToldEngine = Annotated[EngineSettings, BeforeValidator(_read_told)]
+"""An engine in a recipe: written as on the command line, or as a section."""

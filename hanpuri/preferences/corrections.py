@@ -17,6 +17,7 @@ What the same person said of the same text later takes the place of what was sai
 a text there is no pair: the lines stand apart in `Corrected.contradictions`. Texts are compared and written in NFC.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ from hanpuri.errors import DataError
 from hanpuri.preferences.pairs import Gathered, LeftOut, Line, make_pair, normal, same_text
 
 FIELDS = ("noisy", "restored", "corrected", "accepted", "id", "time")
+SHOWN = 30  # characters of a time in an error
 MEND = 'write it as {"noisy": "…", "restored": "…", "corrected": "…"}'
 FAULTY = "faulty"
 EARLIER = "said again later by the same person"
@@ -209,10 +211,15 @@ def _seconds(time: object) -> float | None:
     """
     if time is None:
         return None
-    if isinstance(time, Real) and not isinstance(time, bool):
-        return float(time)
     try:
-        told = datetime.fromisoformat(str(time) if isinstance(time, str) else "")
-    except ValueError:
-        raise ValueError(f"found the time {time!r}, expected one as 2026-11-22T10:00:00+09:00") from None
-    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+        if isinstance(time, Real) and not isinstance(time, bool):
+            seconds = float(time)
+        else:
+            told = datetime.fromisoformat(str(time) if isinstance(time, str) else "")
+            seconds = (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        shown = str(time) if len(str(time)) <= SHOWN else str(time)[:SHOWN] + "…"
+        raise ValueError(f"found the time {shown!r}, expected one as 2026-11-22T10:00:00+09:00")
+    return seconds

@@ -83,9 +83,12 @@ class _Called:
     def _number(self, value: object, row: Fields) -> float | None:
         if value is None:
             return None
-        if isinstance(value, Real):
+        if not isinstance(value, Real):
+            raise RecipeError(f"{self._told}: found {_kind(value)}, expected a number{_of(row)}", MEND)
+        try:
             return float(value)
-        raise RecipeError(f"{self._told}: found {_kind(value)}, expected a number{_of(row)}", MEND)
+        except OverflowError:
+            raise RecipeError(f"{self._told}: found a number too large to add up{_of(row)}", MEND) from None
 
     def _row(self, rows: Sequence[Fields], answers: Sequence[str]) -> str:
         """Find the row at which a function fails, by asking it one by one."""

@@ -4,7 +4,8 @@ metrics.jsonl ─► curves.html: how a run went, and how several went beside ea
 In:  a run's folder.   Out: `curves.html` in it, with a plot of each of these that the run told of:
 
     loss and validation loss · next-token accuracy · bits per byte · accuracy and margin of pairs · reward, KL, entropy
-    and length of the model's own answers · scores of what was generated · learning rate · length of the gradient · speed
+    and length of the model's own answers · scores of what was generated · learning rate · length of the gradient ·
+    speed
 
 Up to 500 points of a line are drawn as they are; of more, means of so many neighbours as the plot's words say. A step
 whose loss was no number is a gap.
@@ -36,11 +37,7 @@ COURSES = (
     ("Pairs told apart", "share of the pairs", {"accuracy": "training", "eval_accuracy": "validation"}),
     ("Margin", "chosen − rejected", {"margin": "training", "eval_margin": "validation"}),
     ("Reward", "weighted sum", {"reward": "own answers", "eval_reward": "validation"}),
-    (
-        "Distance from the reference",
-        "nats a token",
-        {"kl": "training", "eval_kl": "validation", "eval_kl_own": "own answers"},
-    ),
+    ("Drift", "nats a token", {"kl": "training", "eval_kl": "validation", "eval_kl_own": "own answers"}),
     ("Entropy", "nats a token", {"entropy": "own answers"}),
     ("Length of answers", "tokens", {"mean_length": "own answers", "eval_mean_length": "validation"}),
     ("Learning rate", "learning rate", {"learning_rate": "learning rate"}),

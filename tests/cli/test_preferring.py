@@ -85,6 +85,13 @@ def test_json_tells_the_same_and_what_a_user_should_hear(capsys):
         ({"samples": 4}, "--samples is 4 and --temperature 0: all answers to a row would be the same; "),
         ({"output": Output(Path("out.txt"))}, "out.txt: found no name of a JSONL file; "),
         ({"output": Output(OUT, Path("away/l.jsonl"))}, "away/l.jsonl: found no folder away, "),
+        # what is read, and what was written before, stay
+        (
+            {"output": Output(Path("pairs.jsonl"))},
+            "pairs.jsonl: found one place for two files, expected a place each; ",
+        ),
+        ({"output": Output(OUT, Path("./out.jsonl"))}, "out.jsonl: found one place for two files, "),
+        ({"measure": "char_accuracy", "below": float("nan")}, "--below is nan; write a number, such as 0.9"),
         ({"engine": "ecko"}, "no such engine, did you mean echo?"),
         ({"name": "away.jsonl"}, "away.jsonl: found no such file"),
         # nothing to learn: no file is written

@@ -181,6 +181,15 @@ def test_rows_without_right_answers_cannot_be_measured_against_them(here):
         run(questions("echo"), Wanted(Path("s.jsonl"), ("char_accuracy",)))
 
 
+def test_a_score_that_nothing_got_is_an_error_and_the_answers_stay(here):
+    Path("mine.py").write_text("def kind(rows, answers): return [None for _ in answers]", encoding="utf-8")
+    with pytest.raises(
+        HanpuriError, match=r"^none of the \d rows has a score by function:mine\.py:kind; s\.jsonl holds"
+    ):
+        run(questions("echo"), Wanted(Path("s.jsonl"), ("function:mine.py:kind",)))
+    assert Path("s.jsonl").is_file()
+
+
 def test_a_prepared_folder_gives_its_training_rows_and_some_of_them_if_told_so(here):
     Path("set").mkdir()
     table = Table.from_pylist([{"noisy": f"{number} 빵니", "clean": f"{number} 방이"} for number in range(9)])

@@ -60,6 +60,15 @@ def test_a_row_is_shown_with_its_trained_stretch(hanpuri, name, row, expected):
     assert (done.code, done.out, done.err) == (0, expected, "")
 
 
+def test_a_preference_is_shown_to_a_template_that_restores_as_it_is_trained_on(hanpuri, tmp_path):
+    pair = {"prompt": "쨘뜩", "chosen": "잔뜩", "rejected": "짠뜩"}
+    (tmp_path / "wrong.jsonl").write_text(json.dumps(pair), encoding="utf-8")
+    (tmp_path / "right.jsonl").write_text('{"noisy": "쨘뜩", "clean": "잔뜩"}', encoding="utf-8")
+    shown = [hanpuri("templates", "show", "restoration", "--row", f"{name}.jsonl:1") for name in ("wrong", "right")]
+    assert (shown[0].code, shown[0].err) == (0, "")
+    assert shown[0].out == shown[1].out
+
+
 def test_a_row_is_shown_with_its_tokens(hanpuri):
     done = hanpuri("templates", "show", "plain", "--row", "pairs.csv:2", "--tokenizer", "tiny")
     assert done.err == ""

@@ -128,6 +128,7 @@ def test_a_line_may_be_corrected_accepted_or_neither_and_texts_are_nfc(read):
         ({**GOOD, "accepted": True}, "found accepted with another text in corrected, expected one of both"),
         ({**GOOD, "id": ["a"]}, "the field id is a list, expected a text"),
         ({**GOOD, "time": "gestern"}, "found the time 'gestern', expected one as 2026-11-22T10:00:00+09:00"),
+        ({**GOOD, "time": float("nan")}, "found the time 'nan', expected one as 2026-11-22T10:00:00+09:00"),
         ("{", "found a line that is no JSON (Expecting property name enclosed in double quotes at column 2)"),
     ],
 )

@@ -44,6 +44,12 @@ def test_arrays_and_their_numbers_are_numbers_too(written):
     assert not isinstance(score(ROWS, ANSWERS)[0], np.generic)
 
 
+def test_what_a_function_prints_is_kept_out_of_the_results(written, capsys):
+    score = load_function(written("print('loaded')\ndef kind(rows, answers):\n    print('asked')\n    return [1, 2]\n"))
+    assert score(ROWS, ANSWERS) == [1.0, 2.0]
+    assert capsys.readouterr() == ("", "loaded\nasked\n")
+
+
 # a file, and what is said of it before anything is trained
 @pytest.mark.parametrize(
     ("text", "name", "fault"),
@@ -85,6 +91,8 @@ def test_a_file_that_is_not_there_is_said_in_one_line(tmp_path, monkeypatch):
         ("return 0.5", "found a value of float, expected a list of 2 numbers"),
         ("pass", "found a value of NoneType, expected a list of 2 numbers"),
         ("return [1, 'good']", "found the text 'good', expected a number, at the row that asks '또 갈꼐욥'"),
+        ("raise SystemExit(3)", "SystemExit (3) at line 2, at the row that asks '쨰밌어요'"),
+        ("return [1, 10 ** 400]", "found a number too large to add up, at the row that asks '또 갈꼐욥'"),
         ("return [[1], 1]", "found a value of list, expected a number, at the row that asks '쨰밌어요'"),
     ],
 )  # fmt: skip

@@ -108,6 +108,9 @@ def test_a_part_is_read_as_it_is_written_on_a_command_line(told, source, value, 
             "measure: Input should be 'char_accuracy', 'exact_match', 'token_f1', 'same_length' or 'same_spacing'"
             " (found 'accuracy')",
         ),
+        ("char_accuracy*inf", "weight: Input should be a finite number (found inf)"),
+        ("char_accuracy*nan", "weight: Input should be a finite number (found nan)"),
+        ("model:", "model: String should have at least 1 character (found '')"),
         ("char_accuracy*0", "a weight of 0 is no reward, take it out"),
         ("pattern:(", "pattern: no regular expression: missing ), unterminated subpattern at position 0 (found '(')"),
     ],
@@ -137,6 +140,11 @@ def test_the_total_is_the_weighted_sum_and_no_number_where_a_part_is_none():
     ("given", "fault"),
     [
         ([1.0], "the reward kind gave 1 values for 2 answers; let it give one for each"),
+        (
+            [1.0, 1e300],
+            "row 2: the reward kind gave 1e+300 for the answer '나', expected a number; mend the reward;"
+            " None or nan says that an answer cannot be scored",
+        ),
         (
             [1.0, math.inf],
             "row 2: the reward kind gave inf for the answer '나', expected a number; mend the reward;"

@@ -104,12 +104,9 @@ def overrides_for(name: str, model: Path | None, data: dict[str, Path]) -> list[
         changes += [*pairs, *adapter, "examples.template=plain", "watch.generation.rows=2"]
         return [*changes, "watch.generation.max_new_tokens=4", f"model.path={model}"]
     if recipe.kind == "grpo":
-        own = [
-            "sampling.answers=2",
-            "sampling.max_new_tokens=4",
-            "adapter={r: 4}" if recipe.adapter else "adapter=null",
-        ]
-        changes += [*own, "examples.template=plain", "examples.max_length=500"]
+        adapter = "adapter={r: 4}" if recipe.adapter else "adapter=null"
+        changes += [adapter, "sampling.answers=2", "sampling.max_new_tokens=4"]
+        changes += ["examples.template=plain", "examples.max_length=500"]
     answers = ["watch.generation.rows=2", "watch.generation.max_new_tokens=4"]
     return [*changes, *answers, f"model.path={model}", f"data.path={data[recipe.data.path.name]}"]
 

@@ -18,8 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hanpuri.data.files.formats import nearest
 from hanpuri.data.recipe import Form
-from hanpuri.engines.settings import EngineSettings, parse_engine
-from hanpuri.errors import RecipeError
+from hanpuri.engines.settings import EngineSettings, ToldEngine
 from hanpuri.evaluation.metrics import ANSWERING, RESTORATION
 from hanpuri.evaluation.metrics.measures import SEEN
 from hanpuri.recipe import FolderName, Settings
@@ -69,7 +68,7 @@ class PromptSettings(Settings):
 class CandidateSettings(Settings):
     """An engine, and the prompts that it is asked with."""
 
-    engine: EngineSettings = Field(description="As on the command line, or a section.")
+    engine: ToldEngine = Field(description="As on the command line, or a section.")
     prompts: tuple[PromptSettings, ...] = Field(
         default=(PromptSettings(shots=0),), description="zero-shot, {shots: 3}, …"
     )
@@ -83,16 +82,6 @@ class CandidateSettings(Settings):
     per_hour: float | None = Field(
         default=None, ge=0, description="Price of its machine; `price.per_hour` if not given."
     )
-
-    @field_validator("engine", mode="before")
-    @classmethod
-    def _read_engine(cls, told: Any) -> Any:
-        if not isinstance(told, str):
-            return told
-        try:
-            return parse_engine(told)
-        except RecipeError as error:
-            raise ValueError(error.message.removeprefix(f"the engine {told!r}: ")) from None
 
     @field_validator("prompts", mode="before")
     @classmethod

@@ -13,12 +13,12 @@ An engine is written as on the command line, or as a section with the fields of 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from hanpuri.engines.base import Decoding
-from hanpuri.engines.settings import EngineSettings, parse_engine
+from hanpuri.engines.settings import EngineSettings, ToldEngine
 from hanpuri.errors import RecipeError
 from hanpuri.recipe import FolderName, Settings, read_recipe
 
@@ -56,7 +56,7 @@ class JudgeRecipe(Settings):
 
     kind: Literal["judge"]
     name: FolderName = Field(description="What pairs and tables call the judge.")
-    engine: EngineSettings = Field(description="As on the command line, or a section.")
+    engine: ToldEngine = Field(description="As on the command line, or a section.")
     rubric: str | None = Field(default=None, description="What makes an answer the better one; or `rubric_file`.")
     rubric_file: Path | None = Field(default=None, description="A text file that holds the rubric.")
     by: Literal["verdict", "likelihood"] = Field(
@@ -73,16 +73,6 @@ class JudgeRecipe(Settings):
     decoding: JudgeDecodingSettings = JudgeDecodingSettings()
     retry: RetrySettings = RetrySettings()
     cache: Path | None = Field(default=None, description="Replies are kept in this file, and not asked for again.")
-
-    @field_validator("engine", mode="before")
-    @classmethod
-    def _read_engine(cls, told: Any) -> Any:
-        if not isinstance(told, str):
-            return told
-        try:
-            return parse_engine(told)
-        except RecipeError as error:
-            raise ValueError(error.message.removeprefix(f"the engine {told!r}: ")) from None
 
     @field_validator("engine")
     @classmethod

@@ -166,7 +166,8 @@ def _specimen(gain: float, one: Sampled) -> Specimen:
         (f"{name}, {score_text(one.first_score)}", RowText(first.text)),
         (f"best answer, {score_text(score)}", RowText(best.text)),
     ]
-    return Specimen(f"{printable(one.row.where)}: {gain:+.4f}".replace("-", "−"), tuple(lines_shown))
+    risen = f"{gain:+.4f}".replace("-", "−")  # and not in the row's file, whose name is to be copied
+    return Specimen(f"{printable(one.row.where)}: {risen}", tuple(lines_shown))
 
 
 def _origin(facts: Mapping[str, object]) -> Iterator[Block]:

@@ -24,6 +24,7 @@ from hanpuri.errors import DataError
 from hanpuri.evaluation.rows import EvalRow
 from hanpuri.preferences.pairs import Line
 from hanpuri.preferences.sampling.drawing import Sampled, Scored
+from hanpuri.training.reinforcement.reward import LARGEST
 
 MEND = "give a file that `hanpuri sample` wrote"
 
@@ -97,9 +98,12 @@ def _scored(told: object) -> Scored:
     score = told.get("score")
     if isinstance(score, bool) or not isinstance(score, Real | None):
         raise ValueError(f"found {kind_of(score)} as a score, expected a number or null")
-    number = math.nan if score is None else float(score)
-    if math.isinf(number):
-        raise ValueError(f"found the score {number}, expected a number or null")
+    try:
+        number = math.nan if score is None else float(score)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
+    if abs(number) > LARGEST:
+        raise ValueError("found a score too large to add up, expected a number or null")
     num_tokens = told.get("num_tokens")
     failure = str(told.get("failure", ""))
     counted = num_tokens if isinstance(num_tokens, int) else 0

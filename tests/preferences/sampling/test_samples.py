@@ -39,7 +39,11 @@ def test_what_was_written_is_read_as_it_was(tmp_path, drawn, right):
         ({**GOOD, "answers": [{"text": "재밌", "score": "1"}]}, "found a string as a score, expected a number or null"),
         (
             {**GOOD, "answers": [{"text": "재밌", "score": -math.inf}]},
-            "found the score -inf, expected a number or null",
+            "found a score too large to add up, expected a number or null",
+        ),
+        (  # a whole number that no float holds
+            {**GOOD, "answers": [{"text": "재밌", "score": 10**400}]},
+            "found a score too large to add up, expected a number or null",
         ),
     ],
 )
