@@ -109,7 +109,7 @@ def test_a_prompt_that_ends_in_a_space_is_noted_on_standard_error(hanpuri, tmp_p
         (
             ["plain", "--row", "odd.csv:2"],
             "odd.csv: found no fields of one form, expected messages; noisy, clean; instruction, input, output; "
-            "prompt, chosen, rejected; text; rename the fields",
+            "prompt, input, chosen, rejected; text; rename the fields",
         ),
         (
             ["restoration", "--row", "faq.jsonl:1"],

@@ -293,7 +293,7 @@ NO_QUESTIONS = [
     (
         {"stars": 5},
         "row 1: found the fields stars, expected those of one form: text; noisy, clean; instruction, input, output;"
-        " messages; prompt, chosen, rejected; rename the fields",
+        " messages; prompt, input, chosen, rejected; rename the fields",
     ),
     (ask("방은 \ud83d"), "row 1: found half a surrogate pair, expected text; clean the text first"),
 ]
