@@ -61,7 +61,10 @@ def train(
     settings = read_recipe(find_recipe(recipe, *KINDS), KINDS, overrides)
     if isinstance(settings, CompactRecipe):
         if dry_run:
-            raise RecipeError("--dry-run looks ahead in pretrain and sft recipes alone", "train with --stop-after 60")
+            raise RecipeError(
+                "--dry-run looks ahead where a language model is trained, not our own restorer",
+                "train with --stop-after 60",
+            )
         _train_restorer(settings, runs, stop_after=stop_after, device=device, as_json=as_json)
     elif isinstance(settings, RoundsRecipe):
         rounds.train(settings, runs, stop_after=stop_after, device=device, dry_run=dry_run, as_json=as_json)

@@ -51,7 +51,10 @@ EXAMPLES = """
 """
 WIDE = 200  # columns where nobody's terminal is the limit
 SHOWN_HASH = 12
-FILES = (RECIPE, "environment.json", "metrics.jsonl", "train.log", "preflight.json", CURVES, "checkpoints", "adapter")
+FILES = (
+    *(RECIPE, "environment.json", "metrics.jsonl", "train.log", "preflight.json", CURVES, "checkpoints", "adapter"),
+    *("samples.jsonl", "samples.html", "reward.json", "reward.html"),
+)
 OUTCOMES = ("model", "result.json")
 
 

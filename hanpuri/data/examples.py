@@ -32,6 +32,7 @@ IGNORE = -100
 BATCH_ROWS = 1024
 
 # Why rows are left out, as the counts name it.
+UNREAD = "cannot be read"
 NO_TEXT = "cannot be rendered"
 SPECIAL = "special token in the text"
 UNTRAINED = "no trained token"
@@ -77,6 +78,12 @@ class Counts:
     """Rows that the tokenizer itself does not give back letter by letter: unknown characters, normalisation."""
     dropped: Counter[str] = field(default_factory=Counter)
     """Rows left out, by cause."""
+
+    def leave_out(self, unread: int) -> None:
+        """Count rows that could not even be read."""
+        if unread:
+            self.rows += unread
+            self.dropped[UNREAD] += unread
 
 
 @dataclass(frozen=True)

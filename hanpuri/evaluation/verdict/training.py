@@ -78,7 +78,7 @@ def train_curve(
 def _shared(recipe: SftRecipe, shares: tuple[float, ...]) -> list[SftRecipe]:
     from hanpuri.training.feeding.rows import open_training_rows
 
-    num_rows = sum(1 for _ in open_training_rows(recipe.data, recipe.seed).train())
+    num_rows = sum(1 for _ in open_training_rows(recipe.data, recipe.seed, recipe.examples.faults).train())
     return [
         recipe.model_copy(
             update={

@@ -42,11 +42,12 @@ def assemble_pairs(recipe: PairsRecipe, *, device: str, measures: Measures, repo
     """
     tokenizer = load_tokenizer(tokenizer_place(recipe))
     prompting = prompting_of(recipe, tokenizer)
-    rows = open_training_rows(recipe.data, recipe.seed)
+    rows = open_training_rows(recipe.data, recipe.seed, recipe.examples.faults)
     watched = draw_rows(rows.validation(), recipe.watch.evaluation_rows, recipe.seed)
     counts, tally = Counts(), SourceTally(rows.mixture)
     made = iterate_pairs(counted(rows.train(), report), prompting, tokenizer, recipe.examples, counts)
     train = list(tally.passing(made, _sizes))
+    counts.leave_out(rows.left_out())
     if not train:
         raise DataError(f"{recipe.data.title}: found no pair to train on", "give rows with prompt, chosen and rejected")
     held_out = list(iterate_pairs(watched, prompting, tokenizer, recipe.examples, Counts()))

@@ -27,10 +27,11 @@ def assemble_rows(recipe: SftRecipe, *, device: str, measures: Measures, report:
     """Render the rows, and load the network."""
     tokenizer = load_tokenizer(tokenizer_place(recipe))
     template = choose_template(recipe.examples.template, tokenizer, recipe.examples.train_on)
-    rows = open_training_rows(recipe.data, recipe.seed)
+    rows = open_training_rows(recipe.data, recipe.seed, recipe.examples.faults)
     watched = draw_rows(rows.validation(), recipe.watch.evaluation_rows, recipe.seed)
     counts, tally = Counts(), SourceTally(rows.mixture)
     train = _lay_out(recipe, counted(rows.train(), report), template, tokenizer, counts, tally)
+    counts.leave_out(rows.left_out())
     if not len(train):
         raise DataError(f"{recipe.data.title}: found no row to train on", "see one: hanpuri templates show")
     model = load(recipe, train, device)

@@ -28,7 +28,7 @@ from hanpuri.data.recipe import Form
 from hanpuri.data.records.forms import open_rows
 from hanpuri.data.records.records import Record
 from hanpuri.errors import DataError
-from hanpuri.training.feeding.sides import Records, Sides, draw, name_of, open_sides, question_draw
+from hanpuri.training.feeding.sides import Faults, Records, Sides, draw, name_of, open_sides, question_draw
 from hanpuri.training.recipe import RowsSettings
 
 MANY_TIMES = 4  # up to here, repeated text teaches nearly as much as new text (Muennighoff et al. 2023)
@@ -86,12 +86,13 @@ class RowMixture:
     Args:
         settings: the recipe's `data`, with `sources`.
         seed: decides which rows are held out, and which are taken.
+        faults: rows that cannot be read: name them all, or leave them out.
 
     Raises:
         DataError: if a file cannot be read, or the sources have several forms.
     """
 
-    def __init__(self, settings: RowsSettings, seed: int) -> None:
+    def __init__(self, settings: RowsSettings, seed: int, faults: Faults = "error") -> None:
         self._settings, self._seed = settings, seed
         share = 0.0 if settings.validation else settings.validation_share
         self._sides = [
@@ -102,6 +103,7 @@ class RowMixture:
                 settings.form,
                 settings.fields if source.fields is None else source.fields,
                 seed,
+                faults,
             )
             for source in settings.sources
         ]
@@ -118,6 +120,10 @@ class RowMixture:
         if self._settings.validation and self._settings.validation not in files:
             files.append(self._settings.validation)
         return tuple(files)
+
+    def left_out(self) -> int:
+        """Count the rows that could not be read and were left out."""
+        return sum(sides.left_out() for sides in self._sides)
 
     def validation(self) -> Iterator[Record]:
         """Read the rows to watch by: those of the recipe's file, or what the sources hold out, one after another."""

@@ -9,7 +9,7 @@ sides, read anew each time they are asked for, so that no more than one row is i
 `sides` opens one source, `row_mixture` mixes several.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from hanpuri.data.records.records import Record
 from hanpuri.data.templates import Rendered, Template
 from hanpuri.errors import DataError
 from hanpuri.training.feeding.row_mixture import RowMixture
-from hanpuri.training.feeding.sides import Records, draw, name_of, open_sides
+from hanpuri.training.feeding.sides import Faults, Records, draw, name_of, open_sides
 from hanpuri.training.recipe import RowsSettings
 
 
@@ -34,28 +34,31 @@ class TrainingRows:
     """What was read: their hashes belong to the run."""
     train: Records
     validation: Records
+    left_out: Callable[[], int]
+    """Tells how many rows could not be read and were left out, once those to train on were read."""
     mixture: RowMixture | None = None
     """What the rows were mixed of, if of several sources."""
 
 
-def open_training_rows(settings: RowsSettings, seed: int) -> TrainingRows:
+def open_training_rows(settings: RowsSettings, seed: int, faults: Faults = "error") -> TrainingRows:
     """
     Open what a recipe trains on and watches by.
 
     Args:
         settings: the recipe's `data`.
         seed: decides which rows are held out, and which are taken where `rows` wants fewer.
+        faults: rows that cannot be read: name them all, or leave them out; the recipe's `examples.faults`.
 
     Raises:
         DataError: if a file cannot be read, a prepared folder is none, or sources have several forms.
     """
     if settings.path is None:
-        mixture = RowMixture(settings, seed)
-        return TrainingRows(mixture.form, mixture.files, mixture.train, mixture.validation, mixture)
+        mixture = RowMixture(settings, seed, faults)
+        return TrainingRows(mixture.form, mixture.files, mixture.train, mixture.validation, mixture.left_out, mixture)
     share = settings.validation_share
-    sides = open_sides(settings.path, settings.validation, share, settings.form, settings.fields, seed)
+    sides = open_sides(settings.path, settings.validation, share, settings.form, settings.fields, seed, faults)
     learnt = sides.train if settings.rows is None else _drawn(sides.train, settings.rows, seed)
-    return TrainingRows(sides.form, sides.files, learnt, sides.validation)
+    return TrainingRows(sides.form, sides.files, learnt, sides.validation, sides.left_out)
 
 
 def draw_rows(records: Iterable[Record], num_rows: int | None, seed: int) -> list[Record]:

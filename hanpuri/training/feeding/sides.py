@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from hanpuri.data.files.parquet import open_parquet
 from hanpuri.data.preparation.content import BORDER, asked, said
@@ -23,6 +24,7 @@ from hanpuri.errors import DataError
 
 PREPARED = "train.parquet"
 Records = Callable[[], Iterator[Record]]
+Faults = Literal["error", "drop"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,18 @@ class Sides:
     """What is read."""
     train: Records
     validation: Records
+    left_out: Callable[[], int]
+    """Tells how many rows of the training side could not be read and were left out, once it was read."""
 
 
 def open_sides(
-    path: Path, validation: Path | None, share: float, form: Form | None, fields: Mapping[str, str], seed: int
+    path: Path,
+    validation: Path | None,
+    share: float,
+    form: Form | None,
+    fields: Mapping[str, str],
+    seed: int,
+    faults: Faults = "error",
 ) -> Sides:
     """
     Open a prepared folder, which brings both sides, or a file, with another one beside it or a share held out.
@@ -49,19 +59,21 @@ def open_sides(
         form: what a row is; told by its fields, if not given.
         fields: our field: their column.
         seed: decides which rows are held out.
+        faults: rows that cannot be read: name them all, or leave them out.
 
     Raises:
         DataError: if a file cannot be read, a prepared folder is none, or the sides have two forms.
     """
-    train, watched = _open(path, validation, form, fields)
+    train, watched = _open(path, validation, form, fields, faults)
     if watched is not None and watched.form != train.form:
         found = f"{validation}: found rows of {watched.form}, expected {train.form} as in {path}"
         raise DataError(found, "give both files the same fields")
     files = (*train.files, *(watched.files if watched else ()))
     if watched is not None or path.is_dir():
-        return Sides(train.form, files, train.records, watched.records if watched else lambda: iter(()))
+        held_out = watched.records if watched else lambda: iter(())
+        return Sides(train.form, files, train.records, held_out, lambda: train.num_faults)
     learnt, held_out = _parted(train, share, seed)
-    return Sides(train.form, files, learnt, held_out)
+    return Sides(train.form, files, learnt, held_out, lambda: train.num_faults)
 
 
 def question_draw(record: Record, form: Form, seed: int) -> float:
@@ -87,11 +99,11 @@ def draw(text: str, seed: int) -> float:
 
 
 def _open(
-    path: Path, other: Path | None, form: Form | None, fields: Mapping[str, str]
+    path: Path, other: Path | None, form: Form | None, fields: Mapping[str, str], faults: Faults
 ) -> tuple[Reading, Reading | None]:
     """Open the files of both sides; None where there is no file to watch by."""
     if not path.is_dir():
-        return open_rows(path, form, fields), open_rows(other, form, fields) if other else None
+        return open_rows(path, form, fields, faults), open_rows(other, form, fields, faults) if other else None
     if not (path / PREPARED).is_file():
         found = f"{path}: found no {PREPARED} in this folder, expected a prepared set"
         raise DataError(found, "make one with `hanpuri prepare`, or give a file")
@@ -100,7 +112,8 @@ def _open(
         raise DataError(found, "see its report.html for the step that took them, and prepare it again")
     own = path / "validation.parquet"
     watched = other or (own if _num_rows(own) else None)
-    return open_rows(path / PREPARED, form, fields), open_rows(watched, form, fields) if watched else None
+    learnt = open_rows(path / PREPARED, form, fields, faults)
+    return learnt, open_rows(watched, form, fields, faults) if watched else None
 
 
 def _num_rows(path: Path) -> int:

@@ -56,7 +56,7 @@ class DpoLoop(Loop, DPOTrainer):  # type: ignore[misc]
         told = recipe.dpo
         return DPOConfig, {
             "beta": told.beta,
-            "loss_type": list(told.losses),
+            "loss_type": list(told.loss),
             "loss_weights": told.loss_weights and list(told.loss_weights),
             "label_smoothing": told.label_smoothing,
             "ld_alpha": told.length_desensitized,

@@ -108,7 +108,7 @@ def _preferences(origin: Origin) -> str:
     recipe = origin.recipe
     if isinstance(recipe, DpoRecipe):
         told = recipe.dpo
-        return f"Loss: {' and '.join(told.losses)}, beta {told.beta:g}. Reference: {_reference(recipe)}."
+        return f"Loss: {' and '.join(told.loss)}, beta {told.beta:g}. Reference: {_reference(recipe)}."
     if not isinstance(recipe, GrpoRecipe | RlooRecipe):
         return ""
     beta = (recipe.grpo if isinstance(recipe, GrpoRecipe) else recipe.rloo).beta

@@ -101,7 +101,7 @@ def _rows(recipe: Any, prompting: Prompting, file: Path | None) -> Iterator[tupl
     if file is not None:
         records = open_rows(file, recipe.data.form, recipe.data.fields).records()
     else:
-        rows = open_training_rows(recipe.data, recipe.seed)
+        rows = open_training_rows(recipe.data, recipe.seed, recipe.examples.faults)
         records = chain(rows.validation(), rows.train())
     for record in records:
         yield record.id or Path(record.where).name, _asked(record.fields, prompting)

@@ -4,10 +4,11 @@ The kinds that learn from pairs of answers: `kind: reward` and `kind: dpo`.
 In: `data: {path: mistakes.jsonl}`, rows with prompt, chosen and rejected. Out: a RewardRecipe or DpoRecipe, frozen.
 """
 
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from hanpuri.data.files.formats import nearest
 from hanpuri.recipe import Settings
 from hanpuri.training.recipe.kinds import TrainRecipe
 from hanpuri.training.recipe.material import RowsSettings
@@ -60,8 +61,8 @@ class DpoSettings(Settings):
     """What of direct preference optimisation may be chosen."""
 
     beta: float = Field(default=0.1, gt=0, description="How dear it is to leave the reference: less is freer.")
-    loss: tuple[DpoLoss, ...] | DpoLoss = Field(
-        default="sigmoid",
+    loss: tuple[DpoLoss, ...] = Field(
+        default=("sigmoid",),
         description="As TRL names them: sigmoid is DPO; sigmoid_norm and ipo count by token; [sigmoid, sft].",
     )
     loss_weights: tuple[float, ...] | None = Field(default=None, description="Of several losses; 1 each, if not given.")
@@ -79,18 +80,25 @@ class DpoSettings(Settings):
         default=0.5, gt=0, description="Nats a token from the reference, from which on it is said aloud."
     )
 
-    @property
-    def losses(self) -> tuple[DpoLoss, ...]:
-        """The losses as a list, also if there is one."""
-        return (self.loss,) if isinstance(self.loss, str) else self.loss
+    @field_validator("loss", mode="before")
+    @classmethod
+    def _read_loss(cls, told: Any) -> Any:
+        losses = [told] if isinstance(told, str) else told
+        known = get_args(DpoLoss)
+        for name in losses if isinstance(losses, list | tuple) else ():
+            if name not in known:
+                guess = nearest(str(name), known)
+                mend = f"did you mean {guess}?" if guess else f"there are {', '.join(known)}"
+                raise ValueError(f"no loss is called {name}, {mend}")
+        return losses
 
     @model_validator(mode="after")
     def _check_losses(self) -> Self:
-        if not self.losses or len(set(self.losses)) < len(self.losses):
+        if not self.loss or len(set(self.loss)) < len(self.loss):
             raise ValueError("give one loss or more, each once")
-        if self.loss_weights is not None and len(self.loss_weights) != len(self.losses):
-            raise ValueError(f"found {len(self.loss_weights)} loss_weights for {len(self.losses)} losses")
-        if "exo_pair" in self.losses and not self.label_smoothing:
+        if self.loss_weights is not None and len(self.loss_weights) != len(self.loss):
+            raise ValueError(f"found {len(self.loss_weights)} loss_weights for {len(self.loss)} losses")
+        if "exo_pair" in self.loss and not self.label_smoothing:
             raise ValueError("exo_pair needs label_smoothing above 0; its paper takes 1e-3")
         return self
 

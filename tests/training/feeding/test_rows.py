@@ -127,3 +127,16 @@ def test_what_cannot_be_trained_on_is_refused_in_one_line(tmp_path):
     assert str(error.value) == (
         f"{pairs}: found rows of pairs, expected instruction as in {faq}; give both files the same fields"
     )
+
+
+def test_rows_that_cannot_be_read_are_named_or_left_out_and_counted(tmp_path):
+    sound = {"prompt": "찻잔 있어요?", "chosen": "네, 있어요.", "rejected": "아니요."}
+    pairs = [sound, {**sound, "chosen": None}, {**sound, "prompt": ""}, {**sound, "prompt": "접시 있어요?"}]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("\n".join(json.dumps(pair, ensure_ascii=False) for pair in pairs), encoding="utf-8")
+    settings = RowsSettings(path=path, validation_share=0)
+    with pytest.raises(DataError, match="found 2 faulty rows: line 2: "):
+        list(open_training_rows(settings, seed=0).train())
+    rows = open_training_rows(settings, seed=0, faults="drop")
+    assert [row.where.rpartition(":")[2] for row in rows.train()] == ["1", "4"]
+    assert rows.left_out() == 2
