@@ -29,6 +29,13 @@ LONG_FALL = 20  # a loss that falls to less than a twentieth is drawn on a logar
 
 Points = list[tuple[float, float]]
 
+
+def _sides(name: str) -> dict[str, str]:
+    """Name the lines of both answers of a pair."""
+    told = {f"{side}_{name}": side for side in ("chosen", "rejected")}
+    return told | {f"eval_{key}": f"{side}, validation" for key, side in told.items()}
+
+
 # Title, upright axis, and what is drawn: the name in a line of metrics and the name in the legend.
 COURSES = (
     ("Loss", "nats", {"loss": "training", "eval_loss": "validation"}),
@@ -36,6 +43,8 @@ COURSES = (
     ("Bits per byte", "bits", {"eval_bits_per_byte": "validation"}),
     ("Pairs told apart", "share of the pairs", {"accuracy": "training", "eval_accuracy": "validation"}),
     ("Margin", "chosen − rejected", {"margin": "training", "eval_margin": "validation"}),
+    ("Likelihood of answers", "nats an answer", _sides("logps")),
+    ("Reward of answers", "beta × nats", _sides("reward")),
     ("Reward", "weighted sum", {"reward": "own answers", "eval_reward": "validation"}),
     ("Drift", "nats a token", {"kl": "training", "eval_kl": "validation", "eval_kl_own": "own answers"}),
     ("Entropy", "nats a token", {"entropy": "own answers"}),

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hanpuri.data.chats import ChatTemplate
 from hanpuri.data.examples import Counts
@@ -29,7 +29,14 @@ from hanpuri.training.preflight.rehearsal import Batch
 from hanpuri.training.preflight.rows import Figures, ShownRow, Table, count_common, count_rows, show_rows
 from hanpuri.training.processes import is_first
 from hanpuri.training.prompting import make_prompting
-from hanpuri.training.recipe import DpoRecipe, PretrainRecipe, ReinforcementRecipe, SftRecipe, TrainRecipe
+from hanpuri.training.recipe import (
+    DpoRecipe,
+    PretrainRecipe,
+    ReinforcementRecipe,
+    RewardRecipe,
+    SftRecipe,
+    TrainRecipe,
+)
 
 # An estimate for a GPU is a few hundredths off: so near to what there is, the real step decides.
 DOUBT = 1.05
@@ -55,6 +62,8 @@ class Preflight:
     leak: float | None
     """Of packs: how far a row's logits are from those that it gets alone."""
     warnings: tuple[str, ...]
+    marked: Literal["trained", "in answers"] = "trained"
+    """What the marked tokens of the rows are: learnt one by one, or what a reward is given for."""
 
     def as_dict(self) -> dict[str, Any]:
         """Give all of it as preflight.json has it."""
@@ -147,6 +156,7 @@ def preflight(
         left_out=_left_out(counts),
         shares=shares,
         paired=kinds.is_paired(train),
+        marked="in answers" if isinstance(recipe, RewardRecipe | ReinforcementRecipe) else "trained",
         leak=leak,
         warnings=(*notes, *findings.warnings),
     )

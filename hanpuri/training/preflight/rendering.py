@@ -50,7 +50,7 @@ def _rows(checked: "Preflight") -> list[str]:
     told = []
     for row in checked.rows:
         name = "pair" if checked.paired else "row"
-        told.append(f"{name} {row.place + 1:,}: {row.tokens:,} tokens, {row.trained:,} trained")
+        told.append(f"{name} {row.place + 1:,}: {row.tokens:,} tokens, {row.trained:,} {checked.marked}")
         told.extend(f"  {printable(line)}" for line in row.text.split("\n"))
     return told
 
@@ -60,7 +60,7 @@ def _figures(checked: "Preflight") -> list[str]:
     share = figures.trained * figures.rows / max(1, figures.looked_at) / max(1, figures.tokens)
     rows = f"{figures.rows // 2:,} pairs of answers" if checked.paired else f"{figures.rows:,} rows"
     told = [
-        f"{rows}, {figures.tokens:,} tokens, {share:.0%} of them trained;"
+        f"{rows}, {figures.tokens:,} tokens, {share:.0%} of them {checked.marked};"
         f" the longest row has {figures.longest:,}; {figures.tokens_per_character:.2f} tokens a character",
         f"{parameters.all:,} parameters, {parameters.trainable:,} learn"
         f" ({parameters.trainable / max(1, parameters.all):.2%})",
