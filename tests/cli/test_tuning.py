@@ -198,8 +198,9 @@ REFUSED = [
     (
         ["xyz"],
         "no recipe is called 'xyz'; shipped are base, char-lm, cpu-tiny, cpu-tiny-chatbot, cpu-tiny-restoration,"
-        " gemma-ko-7b-restoration-qlora, llama-pretrain-small, polyglot-ko-12.8b-koalpaca-qlora, qwen3-sft-lora,"
-        " restoration-llm, small; give a recipe file, or one of these names",
+        " dpo-tiny, gemma-ko-7b-restoration-qlora, grpo-tiny, llama-pretrain-small, polyglot-ko-12.8b-koalpaca-qlora,"
+        " qwen3-sft-lora, restoration-dpo, restoration-grpo, restoration-llm, reward-tiny, rounds-llama3, rounds-tiny,"
+        " small; give a recipe file, or one of these names",
     ),
     # a slip in a file's name, and one in a shipped recipe's
     *(
@@ -209,7 +210,7 @@ REFUSED = [
     # of another kind
     (
         ["my.yaml", "--set", "kind=prepare"],
-        "my.yaml: kind is 'prepare', expected one of compact, pretrain, sft, reward, dpo, grpo, rloo"
+        "my.yaml: kind is 'prepare', expected one of compact, pretrain, sft, reward, dpo, grpo, rloo, rounds"
         "; write e.g. `kind: compact`",
     ),
     # wrong keys, all at once

@@ -24,7 +24,6 @@ from typing import Any
 
 import torch
 import transformers
-from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from trl.trainer.utils import RepeatSampler, add_fused_lm_head, disable_dropout_in_model
 
 from hanpuri.runs import write_json
@@ -39,6 +38,7 @@ from hanpuri.training.reinforcement.reward import score_answers
 from hanpuri.training.reinforcement.samples import SampleScorer, cut_samples, keep_samples
 from hanpuri.training.reinforcement.signs import Sign, Signs
 from hanpuri.training.reinforcement.texts import is_empty, repeated
+from hanpuri.training.reinforcement.trainers import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 SIGNS = "signs.json"
 ANSWERS = "answers-{}.pt"  # of each process
