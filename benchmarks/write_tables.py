@@ -1,7 +1,7 @@
 """
 Fills the tables of the READMEs, the model cards and the docs, so that no figure in them is typed by hand.
 
-In:  each model's card.json, checksums and recipe; the noise rules; the recipes' fields; what preparing took.
+In:  each model's card.json, checksums and recipe; the noise rules; the recipes' fields; what was measured.
 Out: what stands between `<!-- scores:begin -->` and `<!-- scores:end -->` and between other such marks, written anew.
 
     python benchmarks/write_tables.py [--check]
@@ -17,19 +17,22 @@ from typing import Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel
 
-from hanpuri.compact.model_files import NEEDED, ModelFiles
-from hanpuri.compact.settings import CompactRecipe
-from hanpuri.compact.vocabulary import Vocabulary
-from hanpuri.data.recipe import PrepareRecipe
-from hanpuri.evaluation.verdict.recipe import VerdictRecipe
-from hanpuri.noise.rules import RULES
-from hanpuri.preferences.judge.recipe import JudgeRecipe
-from hanpuri.recipe import read_recipe
-from hanpuri.rounds.recipe import RoundsRecipe
-from hanpuri.runs import sha256_of
-from hanpuri.training.recipe import DpoRecipe, GrpoRecipe, PretrainRecipe, RewardRecipe, RlooRecipe, SftRecipe
-
 REPOSITORY = Path(__file__).parents[1]
+sys.path.insert(0, str(REPOSITORY))  # for `python benchmarks/write_tables.py`
+
+from benchmarks.service_table import service_rows  # noqa: E402
+from hanpuri.compact.model_files import NEEDED, ModelFiles  # noqa: E402
+from hanpuri.compact.settings import CompactRecipe  # noqa: E402
+from hanpuri.compact.vocabulary import Vocabulary  # noqa: E402
+from hanpuri.data.recipe import PrepareRecipe  # noqa: E402
+from hanpuri.evaluation.verdict.recipe import VerdictRecipe  # noqa: E402
+from hanpuri.noise.rules import RULES  # noqa: E402
+from hanpuri.preferences.judge.recipe import JudgeRecipe  # noqa: E402
+from hanpuri.recipe import read_recipe  # noqa: E402
+from hanpuri.rounds.recipe import RoundsRecipe  # noqa: E402
+from hanpuri.runs import sha256_of  # noqa: E402
+from hanpuri.training.recipe import DpoRecipe, GrpoRecipe, PretrainRecipe, RewardRecipe, RlooRecipe, SftRecipe  # noqa: E402
+
 RECIPES = REPOSITORY / "hanpuri" / "recipes"
 SETS = ("reviews_gold", "prose_gold", "reviews_silver")
 # A block has four matrices around attention and a feed-forward layer of four times the width.
@@ -221,6 +224,17 @@ def _gain(one: Mapping[str, Any] | None) -> str:
     return f"{one['char_accuracy'][0]:.4f}, {more:+.4f} ({low:+.4f} to {high:+.4f}{chance})"
 
 
+def service_figures(figures: Mapping[str, Any] | None = None, korean: bool = False) -> str:
+    """Make the table of what `benchmarks/service.py --write` measured, or of other such figures."""
+    path = REPOSITORY / "benchmarks" / "service.json"
+    if figures is None:
+        figures = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if not figures:
+        return "Nothing was measured yet: `python benchmarks/service.py --write`."
+    head, rows, where = service_rows(figures, korean)
+    return f"{table(head, rows)}\n\n{where}, by `python benchmarks/service.py --write`."
+
+
 def _fields(settings: type[BaseModel], section: str) -> Iterator[tuple[str, str, str]]:
     for name, field in settings.model_fields.items():
         inner, several = _section_in(field.annotation)
@@ -266,10 +280,12 @@ def all_tables() -> dict[Path, dict[str, Table]]:
         REPOSITORY / "README.md": {
             "scores": lambda: scores(SCORES_ENGLISH),
             "published": lambda: published(PUBLISHED_ENGLISH, korean=False),
+            "service": service_figures,
         },
         REPOSITORY / "README.ko.md": {
             "scores": lambda: scores(SCORES_KOREAN),
             "published": lambda: published(PUBLISHED_KOREAN, korean=True),
+            "service": lambda: service_figures(korean=True),
         },
         REPOSITORY / "docs" / "noise.md": {"rules": rules},
         REPOSITORY / "docs" / "training.md": {"keys": lambda: keys(CompactRecipe)},
@@ -288,6 +304,7 @@ def all_tables() -> dict[Path, dict[str, Table]]:
         REPOSITORY / "docs" / "rounds.md": {
             "keys": lambda: keys(RoundsRecipe, without=("adapter.", "model.quantization."))
         },
+        REPOSITORY / "docs" / "service.md": {"figures": service_figures},
         REPOSITORY / "docs" / "verdict.md": {"keys": lambda: keys(VerdictRecipe, without=("candidates[].engine.",))},
         REPOSITORY / "docs" / "data.md": {"preparations": preparations, "keys": lambda: keys(PrepareRecipe)},
     }

@@ -1,5 +1,6 @@
 """
-Tokenizers of the kinds that Korean models have, trained here on a few sentences, and chat templates of the known kinds.
+What all tests share: tokenizers of the kinds that Korean models have, trained here on a few sentences, chat templates
+of the known kinds, a browser.
 
 In: our own sentences. Out: folders as a model has them; `tokenizer_of("bytes")` loads one. Property tests draw the same
 examples on every machine, so that no test fails by chance.
@@ -7,9 +8,12 @@ examples on every machine, so that no test fails by chance.
 
 import io
 import json
+import os
+import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import sentencepiece
@@ -18,6 +22,9 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 settings.register_profile("hanpuri", derandomize=True, deadline=None)
 settings.load_profile("hanpuri")
@@ -175,3 +182,18 @@ def tokenizer_of(tokenizer_folder) -> Callable[..., Tokenizer]:
         return loaded[key]
 
     return load
+
+
+# Of one module: Playwright's event loop runs until it is closed, and the tests of the next module may have their own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """The browser that HANPURI_BROWSER names, or Chromium."""
+    from playwright.sync_api import sync_playwright  # which the environment of tests/vllm does not have
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("HANPURI_BROWSER") or next(filter(None, map(shutil.which, names)), None)
+    assert found, "found no browser, expected chromium: install it (apt install chromium), or set HANPURI_BROWSER"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, headless=True)
+        yield browser
+        browser.close()

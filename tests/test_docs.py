@@ -38,7 +38,7 @@ RUNS = ("hanpuri ", "echo ", "cat ")
 COMMANDS_WITH_EXAMPLES = (
     *("restore", "obfuscate", "evaluate", "verdict", "postprocess", "train", "export"),
     *("prepare", "export-data", "templates", "runs", "publish", "ask", "chat", "scaling-law"),
-    *("score", "sample", "prefer"),
+    *("score", "sample", "prefer", "serve", "feedback", "keys"),
 )
 OUTPUT = "# →"
 
@@ -184,8 +184,8 @@ def help_of(verb, desk):
 @pytest.mark.parametrize(("page", "line"), list(console_commands()))
 def test_a_command_that_is_only_shown_has_options_that_exist(page, line, desk):
     _, verb, *rest = shlex.split(line)
-    if verb == "prefer":
-        verb = f"prefer {rest.pop(0)}"
+    if verb in ("prefer", "feedback", "keys"):
+        verb = f"{verb} {rest.pop(0)}"
     known = re.findall(r"--[a-z-]+", help_of(verb, desk))
     unknown = [word for word in rest if word.startswith("--") and word not in known]
     assert unknown == [], page

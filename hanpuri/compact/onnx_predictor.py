@@ -8,6 +8,9 @@ import os
 from typing import Any
 
 import numpy as np
+
+# Since 1.29 it reports models and errors, with an id of this machine, to its makers, unless told before it is loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 from hanpuri.compact.model_files import ModelFiles

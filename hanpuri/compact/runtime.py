@@ -9,15 +9,16 @@ beside it: batch, threads and order change nothing.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from hanpuri.compact.alternatives import UNSURE, Alternative, find_alternatives
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.predictor import Confidences, Predictor
 from hanpuri.compact.vocabulary import KEEP, Encoded
@@ -47,11 +48,14 @@ class Restoration:
         noisy: the input, in NFC.
         text: the restored text, of the same length.
         confidence: the model's probability for each character of `text`; 1.0 where it has no say.
+        alternatives: if they were asked for: where the model is unsure, what it holds likeliest there, from the
+            syllable of `text` downwards.
     """
 
     noisy: str
     text: str
     confidence: tuple[float, ...] = field(repr=False)
+    alternatives: Mapping[int, tuple[Alternative, ...]] = field(default_factory=dict, repr=False, hash=False)
 
     @cached_property
     def edits(self) -> tuple[Edit, ...]:
@@ -98,18 +102,46 @@ class Restorer:
         """The model's name."""
         return self.files.name
 
-    def restore(self, texts: Sequence[str]) -> list[Restoration]:
+    def restore(self, texts: Sequence[str], *, alternatives: int = 0) -> list[Restoration]:
         """
         Restore texts; the result has their order and does not depend on what stands beside what.
 
         Args:
             texts: any texts. Each is brought to NFC; of that form, length, spacing and all but 가–힣 are kept.
-        """
-        return list(self.restore_stream(texts))
+            alternatives: how many syllables to name where the model is unsure, the one that is taken among them.
 
-    def restore_stream(self, texts: Iterable[str]) -> Iterator[Restoration]:
-        """Restore texts as they come, holding few of them in memory."""
-        return self.restoring.restore_stream(texts)
+        Raises:
+            ValueError: if `alternatives` is negative.
+        """
+        return list(self.restore_stream(texts, alternatives=alternatives))
+
+    def restore_stream(self, texts: Iterable[str], *, alternatives: int = 0) -> Iterator[Restoration]:
+        """Restore texts as they come, holding few of them in memory; see `restore`."""
+        if alternatives < 0:
+            raise ValueError(f"alternatives is {alternatives}; it has to be at least 0")
+        return self.restoring.restore_stream(texts, alternatives)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Texts on their way: what the model is to be asked of them, and what it has said so far."""
+
+    texts: list[str]
+    """In NFC."""
+    encoded: list[Encoded]
+    labels: list[Indices]
+    confidences: list[Confidences]
+    alternatives: list[dict[int, tuple[Alternative, ...]]]
+
+    def windows(self) -> Iterator[Window]:
+        """Cut the texts into what the model is asked; where no syllable stands there is nothing to restore."""
+        for number, one in enumerate(self.encoded):
+            for window in cut_windows(number, len(one.positions)):
+                if one.is_syllable[window.keep_start : window.keep_end].any():
+                    yield window
+
+
+Piece = tuple[Reading, Window]
 
 
 class Restoring:
@@ -119,43 +151,78 @@ class Restoring:
         self.predictor, self.threads = predictor, threads
         self.feasible = None if feasible is None else feasible_letters(feasible)
 
-    def restore_stream(self, texts: Iterable[str]) -> Iterator[Restoration]:
-        """Restore texts chunk by chunk."""
+    def restore_stream(self, texts: Iterable[str], alternatives: int = 0) -> Iterator[Restoration]:
+        """Restore texts chunk by chunk; on one thread, that is the caller's own."""
+        if self.threads == 1:
+            for chunk in _chunks(texts):
+                yield from self._restore_chunk(chunk, alternatives, None)
+            return
         with ThreadPoolExecutor(self.threads) as pool:
             for chunk in _chunks(texts):
-                yield from self._restore_chunk(chunk, pool)
+                yield from self._restore_chunk(chunk, alternatives, pool)
 
-    def _restore_chunk(self, texts: Sequence[str], pool: ThreadPoolExecutor) -> list[Restoration]:
+    def _restore_chunk(
+        self, texts: Sequence[str], alternatives: int, pool: ThreadPoolExecutor | None
+    ) -> list[Restoration]:
+        reading = self.begin(texts)
+        batches = make_batches(reading.windows(), self.predictor.batch_items)
+        pieces = ([(reading, window) for window in batch] for batch in batches)
+        label = partial(self.label, alternatives=alternatives)
+        for _ in map(label, pieces) if pool is None else pool.map(label, pieces):
+            pass
+        return self.finish(reading)
+
+    def begin(self, texts: Sequence[str]) -> Reading:
+        """Read texts; whoever has had every one of the windows labelled may `finish`."""
         normal = [unicodedata.normalize("NFC", text) for text in texts]
         encoded = [self.predictor.vocabulary.encode(text) for text in normal]
         labels = [np.zeros(len(one.positions), dtype=np.int64) for one in encoded]
         confidences = [np.ones(len(one.positions), dtype=np.float32) for one in encoded]
-        windows = (w for number, one in enumerate(encoded) for w in cut_windows(number, len(one.positions)))
-        # Where no syllable stands there is nothing to restore.
-        worthwhile = (w for w in windows if encoded[w.text_number].is_syllable[w.keep_start : w.keep_end].any())
-        batches = list(make_batches(worthwhile, self.predictor.batch_items))
-        for batch, (found, sure) in zip(
-            batches, pool.map(lambda b: self._label(b, normal, encoded), batches), strict=True
-        ):
-            for row, window in enumerate(batch):
-                kept = slice(window.keep_start - window.start, window.keep_end - window.start)
-                place = slice(window.keep_start, window.keep_end)
-                labels[window.text_number][place] = found[row, kept]
-                confidences[window.text_number][place] = sure[row, kept]
-        return [self._decode(*parts) for parts in zip(normal, encoded, labels, confidences, strict=True)]
+        return Reading(normal, encoded, labels, confidences, [{} for _ in normal])
 
-    def _label(
-        self, batch: Sequence[Window], texts: Sequence[str], encoded: Sequence[Encoded]
-    ) -> tuple[Indices, Confidences]:
-        features = np.stack([encoded[window.text_number].features[window.start : window.end] for window in batch])
-        if self.feasible is None:
-            return self.predictor.predict(features)
-        scores = self.predictor.score(features)
-        for row, window in enumerate(batch):
-            self._forbid_infeasible(scores[row], window, texts[window.text_number], encoded[window.text_number])
+    def label(self, pieces: Sequence[Piece], alternatives: int = 0) -> None:
+        """Ask the model about windows of one length, of one or more readings, and note there what it says."""
+        features = np.stack([reading.encoded[w.text_number].features[w.start : w.end] for reading, w in pieces])
+        if self.feasible is None and not alternatives:
+            labels, confidences = self.predictor.predict(features)
+            scores = None
+        else:
+            scores = self.predictor.score(features)
+            labels, confidences = self._choose(scores, pieces)
+        for row, (reading, window) in enumerate(pieces):
+            kept = slice(window.keep_start - window.start, window.keep_end - window.start)
+            place = slice(window.keep_start, window.keep_end)
+            reading.labels[window.text_number][place] = labels[row, kept]
+            reading.confidences[window.text_number][place] = confidences[row, kept]
+            if alternatives and scores is not None:
+                self._note_alternatives(scores[row, kept], reading, window, alternatives)
+
+    def finish(self, reading: Reading) -> list[Restoration]:
+        """Write the texts of a reading whose windows are all labelled."""
+        parts = zip(reading.texts, reading.encoded, reading.labels, reading.confidences, strict=True)
+        return [
+            self._decode(*part, alternatives) for part, alternatives in zip(parts, reading.alternatives, strict=True)
+        ]
+
+    def _choose(self, scores: Confidences, pieces: Sequence[Piece]) -> tuple[Indices, Confidences]:
+        if self.feasible is not None:
+            for row, (reading, window) in enumerate(pieces):
+                text, encoded = reading.texts[window.text_number], reading.encoded[window.text_number]
+                self._forbid_infeasible(scores[row], window, text, encoded)
         labels = scores.argmax(-1)
         best = np.take_along_axis(scores, labels[..., None], -1)
         return labels, (1.0 / np.exp(scores - best).sum(-1)).astype(np.float32)
+
+    def _note_alternatives(self, scores: Confidences, reading: Reading, window: Window, most: int) -> None:
+        """Note what else the syllables could be of which the model is unsure; `scores` are those of the kept items."""
+        number, place = window.text_number, slice(window.keep_start, window.keep_end)
+        encoded, sure = reading.encoded[number], reading.confidences[number][place]
+        items = np.flatnonzero(encoded.is_syllable[place] & (sure.round(4) < UNSURE))
+        if len(items):
+            positions = encoded.positions[place][items]
+            own = code_points(reading.texts[number])[positions]
+            choices = find_alternatives(scores[items], sure[items], own, self.predictor.vocabulary.point_of_label, most)
+            reading.alternatives[number].update(zip(positions.tolist(), choices, strict=True))
 
     def _forbid_infeasible(self, scores: Confidences, window: Window, text: str, encoded: Encoded) -> None:
         """Set the scores of labels that the noise cannot have turned into the noisy syllable to −∞, in place."""
@@ -173,14 +240,21 @@ class Restoring:
         allowed = leads[:, label_lead] & vowels[:, label_vowel] & tails[:, label_tail]
         scores[items, 1:] = np.where(allowed, scores[items, 1:], -np.inf)
 
-    def _decode(self, text: str, encoded: Encoded, labels: Indices, confidences: Confidences) -> Restoration:
+    def _decode(
+        self,
+        text: str,
+        encoded: Encoded,
+        labels: Indices,
+        confidences: Confidences,
+        alternatives: Mapping[int, tuple[Alternative, ...]],
+    ) -> Restoration:
         points, sure = code_points(text), np.ones(len(text), dtype=np.float64)
         items = np.flatnonzero(encoded.is_syllable)
         positions, chosen = encoded.positions[items], labels[items]
         replaced = self.predictor.vocabulary.point_of_label[chosen]
         points[positions] = np.where(chosen == KEEP, points[positions], replaced)
         sure[positions] = confidences[items]
-        return Restoration(text, from_code_points(points), tuple(sure.round(4).tolist()))
+        return Restoration(text, from_code_points(points), tuple(sure.round(4).tolist()), alternatives)
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:

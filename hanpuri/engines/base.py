@@ -21,6 +21,7 @@ from hanpuri.training.prompting import Prompting
 __all__ = [
     "GREEDY",
     "Answer",
+    "CountingEngine",
     "Decoding",
     "Engine",
     "LateEngine",
@@ -118,10 +119,23 @@ class StreamingEngine(Protocol):
     """An engine that hands on an answer while it grows."""
 
     def stream(
-        self, row: Fields, on_text: Callable[[str], None], decoding: Decoding = GREEDY, *, name: str = "row 1"
+        self,
+        row: Fields,
+        on_text: Callable[[str], None],
+        decoding: Decoding = GREEDY,
+        *,
+        name: str = "row 1",
+        stopped: Callable[[], bool] | None = None,
     ) -> Answer:
         """
         Answer one row, and hand on its text piece by piece; no piece breaks a syllable.
+
+        Args:
+            row: of any form.
+            on_text: gets each piece.
+            decoding: how tokens are chosen.
+            name: how errors name the row.
+            stopped: asked while the answer grows; once it says yes, the answer is cut there.
 
         Raises:
             DataError: as `Engine.generate`.
@@ -140,6 +154,30 @@ class ScoringEngine(Protocol):
 
         Raises:
             DataError: as `Engine.generate`.
+        """
+        ...
+
+
+@runtime_checkable
+class CountingEngine(Protocol):
+    """An engine that knows how long a conversation may be."""
+
+    @property
+    def positions(self) -> int | None:
+        """Tokens of prompt and answer together, at most; None if that is not known."""
+        ...
+
+    def count_tokens(self, row: Fields, name: str = "row 1") -> int:
+        """
+        Count the tokens of a row's prompt.
+
+        Args:
+            row: of any form.
+            name: how errors name it.
+
+        Raises:
+            DataError: if the row does not fit the template.
+            ValueError: if `positions` is None and no tokenizer is known.
         """
         ...
 

@@ -34,7 +34,13 @@ class EchoEngine:
         return [Answer(text, len(text), finished=True) for text in texts]
 
     def stream(
-        self, row: Fields, on_text: Callable[[str], None], decoding: Decoding = GREEDY, *, name: str = "row 1"
+        self,
+        row: Fields,
+        on_text: Callable[[str], None],
+        decoding: Decoding = GREEDY,
+        *,
+        name: str = "row 1",
+        stopped: Callable[[], bool] | None = None,
     ) -> Answer:
         """Answer one row in one piece; see `StreamingEngine.stream`."""
         (answer,) = self.generate([row], decoding, names=[name])

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Self
 
 from hanpuri.data.examples import prompt_ids
@@ -36,10 +36,13 @@ from hanpuri.engines.servers.finding import (
 )
 from hanpuri.engines.servers.patience import Patience
 from hanpuri.engines.servers.replies import Growing, Listener, Reply, read_reply
-from hanpuri.engines.servers.ways import Prompts, Way, choose_way
+from hanpuri.engines.servers.ways import Messages, Prompts, Way, choose_way
 from hanpuri.engines.settings import EngineSettings, Grammar
 from hanpuri.errors import DataError, EngineError
 from hanpuri.training.prompting import Prompting
+
+LOOK_SECONDS = 0.1
+"""How soon it is seen that nobody waits for a streamed answer any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,11 @@ class OpenAIEngine:
         self._way.prompting = prompting
 
     @property
+    def keeps_messages(self) -> bool:
+        """Whether the server is sent messages as they are, and renders them itself."""
+        return isinstance(self._way, Messages) and self._way.template is None
+
+    @property
     def positions(self) -> int | None:
         """Tokens of prompt and answer together, at most; None where they cannot be counted here."""
         return self.served.positions if self._way.tokenizer is not None else None
@@ -143,11 +151,16 @@ class OpenAIEngine:
         counts = self._patience.num_tries, self._patience.num_again, self._num_prompt_tokens, self._num_tokens
         return Spent(*counts, price / 1_000_000)
 
+    @property
+    def connection(self) -> Connection:
+        """To the server: who passes requests on asks there in a client of his own."""
+        return self._connection
+
     def close(self) -> None:
         """Close the connections."""
         self._connection.close()
 
-    def count_tokens(self, row: Fields) -> int:
+    def count_tokens(self, row: Fields, name: str = "row 1") -> int:
         """
         Count the tokens of a row's prompt.
 
@@ -156,7 +169,7 @@ class OpenAIEngine:
         """
         if not isinstance(self._way, Prompts) or self._way.tokenizer is None:
             raise ValueError("no tokenizer is known here, expected one to count with")
-        return len(prompt_ids(self._way.prompting.prompt(row, "row 1"), self._way.tokenizer))
+        return len(prompt_ids(self._way.prompting.prompt(row, name), self._way.tokenizer))
 
     def prompt(self, row: Fields, name: str) -> str:
         """
@@ -194,7 +207,13 @@ class OpenAIEngine:
         return self._connection.run(self._answer_all(rows, decoding, names))
 
     def stream(
-        self, row: Fields, on_text: Callable[[str], None], decoding: Decoding = GREEDY, *, name: str = "row 1"
+        self,
+        row: Fields,
+        on_text: Callable[[str], None],
+        decoding: Decoding = GREEDY,
+        *,
+        name: str = "row 1",
+        stopped: Callable[[], bool] | None = None,
     ) -> Answer:
         """
         Answer one row, and hand on its text while it grows; see `StreamingEngine.stream`.
@@ -216,10 +235,19 @@ class OpenAIEngine:
                 pieces.put(None)
 
         future = self._connection.begin(work())
+        said = ""
         try:
-            while (piece := pieces.get()) is not None:
+            while not (stopped and stopped()):
+                try:
+                    piece = pieces.get(timeout=LOOK_SECONDS if stopped else None)
+                except Empty:
+                    continue
+                if piece is None:
+                    return future.result()
                 on_text(piece)
-            return future.result()
+                said += piece
+            future.cancel()  # the server hears that nobody listens
+            return Answer(said, 0, finished=False)
         except BaseException:
             future.cancel()
             raise

@@ -177,10 +177,16 @@ class TransformersEngine:
         return [self._answer(one, prompt, pattern, decoding) for one, prompt, pattern in each]
 
     def stream(
-        self, row: Fields, on_text: Callable[[str], None], decoding: Decoding = GREEDY, *, name: str = "row 1"
+        self,
+        row: Fields,
+        on_text: Callable[[str], None],
+        decoding: Decoding = GREEDY,
+        *,
+        name: str = "row 1",
+        stopped: Callable[[], bool] | None = None,
     ) -> Answer:
         """
-        Answer one row, and hand on its text while it grows; no piece breaks a syllable.
+        Answer one row, and hand on its text while it grows; see `StreamingEngine.stream`.
 
         Raises:
             DataError: as `generate`.
@@ -189,7 +195,14 @@ class TransformersEngine:
         patterns = self._patterns([row], [name])
         guide = self._guide(patterns)
         answer = stream(
-            self._model, self._tokenizer, prompt, decoding, on_text, self.prompting, guide=guide and guide([0])
+            self._model,
+            self._tokenizer,
+            prompt,
+            decoding,
+            on_text,
+            self.prompting,
+            guide=guide and guide([0]),
+            stopped=stopped,
         )
         return self._answer(answer, prompt, patterns[0] if patterns else None, decoding)
 
@@ -231,9 +244,9 @@ class TransformersEngine:
         checked_ids(prompt, self._tokenizer, self.positions)
         return prompt
 
-    def count_tokens(self, row: Fields) -> int:
-        """Count the tokens of a row's prompt."""
-        return len(prompt_ids(self.prompting.prompt(row, "row 1"), self._tokenizer))
+    def count_tokens(self, row: Fields, name: str = "row 1") -> int:
+        """Count the tokens of a row's prompt; see `CountingEngine.count_tokens`."""
+        return len(prompt_ids(self.prompting.prompt(row, name), self._tokenizer))
 
     def close(self) -> None:
         """End what computes beside the model."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from hanpuri.data.chats import choose_template
-from hanpuri.data.examples import IGNORE, Example, make_examples
+from hanpuri.data.examples import IGNORE, Example, make_examples, prompt_ids
 from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import Fields
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
@@ -123,6 +123,15 @@ class VllmEngine:
             raise DataError(found, "raise it, or shorten the row")
         self._longest = max(self._longest, len(ids))
         return ids
+
+    @property
+    def positions(self) -> int:
+        """Tokens of prompt and answer together, at most."""
+        return self._limit()
+
+    def count_tokens(self, row: Fields, name: str = "row 1") -> int:
+        """Count the tokens of a row's prompt; see `CountingEngine.count_tokens`."""
+        return len(prompt_ids(self.prompting.prompt(row, name), self._tokenizer))
 
     def make_ready(self, decoding: Decoding = GREEDY) -> None:
         """

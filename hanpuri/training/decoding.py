@@ -190,6 +190,19 @@ class StopText:
         return torch.tensor([ends.cut(text) is not None for text in texts], device=input_ids.device)
 
 
+class StopAsked:
+    """Tells transformers to write no more when nobody waits for the answer any longer."""
+
+    def __init__(self, stopped: Callable[[], bool]) -> None:
+        self._stopped = stopped
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        """Tell it for all rows of `input_ids`, (B, T), alike."""
+        import torch
+
+        return torch.full(input_ids.shape[:1], self._stopped(), device=input_ids.device)
+
+
 class Listener:
     """Takes tokens from transformers one by one, and hands on the text that is sure by now."""
 

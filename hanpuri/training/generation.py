@@ -22,7 +22,17 @@ from hanpuri.data.records.records import Record
 from hanpuri.data.templates import Rendered, Template
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError
-from hanpuri.training.decoding import Decoding, Draw, Ends, Generated, Listener, StopRoom, StopText, read_answer
+from hanpuri.training.decoding import (
+    Decoding,
+    Draw,
+    Ends,
+    Generated,
+    Listener,
+    StopAsked,
+    StopRoom,
+    StopText,
+    read_answer,
+)
 from hanpuri.training.loading.rope import reach, turns_alike
 from hanpuri.training.prompting import Prompting, make_prompting
 from hanpuri.training.recipe import GenerationSettings
@@ -105,12 +115,14 @@ def stream(
     on_text: Callable[[str], None],
     prompting: Prompting,
     guide: Guide | None = None,
+    stopped: Callable[[], bool] | None = None,
 ) -> Generated:
     """
     Answer one prompt, and hand on the answer piece by piece while it grows; no piece breaks a syllable.
 
     The text is the answer alone, without what the template puts around it. Where a guide rules tokens out, it says too
-    what ends the answer, and the template's own stop text does not.
+    what ends the answer, and the template's own stop text does not. `stopped` is asked at each token whether the answer
+    is to end there, cut.
 
     Raises:
         DataError: as `generate`.
@@ -121,7 +133,7 @@ def stream(
     listener = Listener(tokenizer, ends, prompting, on_text)
     with _answering(model) as base:
         rooms = _rooms([ids], positions, decoding)
-        rows = _write(base, [ids], tokenizer, decoding, rooms, ends, guide, listener)
+        rows = _write(base, [ids], tokenizer, decoding, rooms, ends, guide, listener, stopped)
     raw = read_answer(rows[0], tokenizer, ends)
     answer = Generated(prompting.answer_of(raw.text), raw.num_tokens, raw.finished, raw.num_trimmed)
     listener.close(answer.text)
@@ -294,6 +306,7 @@ def _write(
     ends: Ends,
     guide: Guide | None = None,
     listener: Listener | None = None,
+    stopped: Callable[[], bool] | None = None,
 ) -> list[list[int]]:
     """Let the model write behind prompts; the tokens of each, whatever follows an end included."""
     import torch
@@ -324,6 +337,7 @@ def _write(
             *([guide.look_ahead] if guide else []),
             *([StopText(ends, tokenizer, width)] if ends.texts else []),
             *([StopRoom(rooms, width)] if len(set(rooms)) > 1 else []),
+            *([StopAsked(stopped)] if stopped else []),
         ],
         streamer=listener,
     )

@@ -8,7 +8,7 @@ import pytest
 
 WITH_EXAMPLES = (
     *("restore", "obfuscate", "evaluate", "train", "export", "prepare", "export-data", "templates"),
-    *("score", "sample", "prefer"),
+    *("score", "sample", "prefer", "serve", "feedback", "keys"),
 )
 COMMANDS = (*WITH_EXAMPLES, "models", "doctor")
 SENTENCES = [

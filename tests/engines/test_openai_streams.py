@@ -6,6 +6,7 @@ In: events as a server sends them, cut anywhere. Out: pieces that make up the te
 
 import asyncio
 import json
+import threading
 from itertools import pairwise
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanpuri.engines.base import Answer, Decoding
-from hanpuri.engines.servers.connection import _lines
+from hanpuri.engines.servers.connection import read_events
 from hanpuri.engines.servers.replies import Listener, joined
 from hanpuri.errors import EngineError
 from tests.engines.servers import DONE, HTML, answer, ask, event, fault, opened, reply, serving, stream
@@ -51,7 +52,7 @@ def test_no_piece_breaks_a_syllable_wherever_the_network_cuts(cuts, ascii):
             yield part
 
     async def read():
-        return [json.loads(line) async for line in _lines(chunks()) if line != b"[DONE]"]
+        return [json.loads(line) async for line in read_events(chunks()) if line != b"[DONE]"]
 
     text, listener = "", Listener(said.append, str, ())
     for told in asyncio.run(read()):
@@ -111,6 +112,22 @@ def test_a_listener_that_fails_ends_the_stream():
 
     with serving(stream(*[event("방")] * 50)) as server, opened(server) as engine, pytest.raises(BrokenPipeError):
         engine.stream(ask("방은?"), leave)
+
+
+def test_a_stream_that_is_stopped_closes_the_connection():
+    closed = threading.Event()
+
+    def act(handler, body):
+        stream(event("방"))(handler, body)
+        if handler.connection.recv(1) == b"":
+            closed.set()
+        handler.close_connection = True
+
+    pieces = []
+    with serving(act) as server, opened(server) as engine:
+        answer = engine.stream(ask("방은?"), pieces.append, stopped=lambda: bool(pieces))
+        assert closed.wait(20)
+    assert (answer.text, answer.finished, pieces) == ("방", False, ["방"])
 
 
 def test_a_stream_is_refused_as_a_batch_is():

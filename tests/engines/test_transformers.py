@@ -51,6 +51,15 @@ def test_a_prompt_is_given_as_text_and_its_tokens_are_counted(engine_of, learnt)
     assert engine.stream(rows[0], lambda piece: None).num_prompt_tokens == counts[0]
 
 
+def test_a_stream_that_is_stopped_is_cut_at_the_next_token(engine_of, learnt):
+    engine, (question, text) = engine_of("koalpaca"), next(iter(learnt.items()))
+    pieces = []
+    answer = engine.stream({"instruction": question, "input": ""}, pieces.append, stopped=lambda: len(pieces) >= 2)
+    assert text.startswith(answer.text)
+    assert ("".join(pieces), answer.finished) == (answer.text, False)
+    assert 2 <= len(pieces) <= 3
+
+
 def test_a_stop_ends_an_answer_in_a_batch_and_in_a_stream(engine_of, learnt):
     engine, (question, text) = engine_of("koalpaca"), list(learnt.items())[3]
     # The answer itself begins with a space of the template, which ends nothing.

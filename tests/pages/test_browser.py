@@ -5,13 +5,11 @@ In: facts with rows of all kinds, hostile ones too. Out: what chromium, without 
 The browser is that of the variable HANPURI_BROWSER, or the first of chromium, chromium-browser and google-chrome.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from hanpuri.data.quality.facts import (
     AugmentationFacts,
@@ -59,17 +57,6 @@ def hostile_facts() -> Facts:
         tokens=(TokenFacts(HANDLER, 32_000, {40: 600, 70: 90}, 64, "truncate", truncated=90),),
         diversity={"clean": text_measures([row for row in ROWS for _ in range(2)])},
     )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("HANPURI_BROWSER") or next(filter(None, map(shutil.which, names)), None)
-    assert found, "found no browser, expected chromium: install it (apt install chromium), or set HANPURI_BROWSER"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, headless=True)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

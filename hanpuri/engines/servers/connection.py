@@ -24,6 +24,8 @@ from hanpuri.errors import EngineError
 JSON = "application/json"
 EVENTS = "text/event-stream"
 CONNECT_SECONDS = 10.0
+KEEP_SECONDS = 2.0
+"""How long a connection is kept that nothing is asked on: less than servers keep it, who would close it under us."""
 Result = TypeVar("Result")
 
 
@@ -37,23 +39,38 @@ class Connection:
         Raises:
             EngineError: if httpx2 is not installed.
         """
+        self.address = address
+        self._key = key
+        self._timeout_seconds = timeout_seconds
+        self._client = self.open_client(concurrency + 1)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hanpuri-server", daemon=True)
+        self._thread.start()
+
+    def open_client(self, num_connections: int) -> Any:
+        """
+        Give an `httpx2.AsyncClient` for this server, which sends the key; who asks in another loop needs another one.
+
+        Raises:
+            EngineError: if httpx2 is not installed.
+        """
         try:
             import httpx2
         except ImportError:
             found = "asking a server needs the library httpx2, which is not installed"
             raise EngineError(found, 'install it: pip install "hanpuri[openai]"') from None
-        self.address = address
-        self._key = key
-        self._timeout_seconds = timeout_seconds
-        self._client: Any = httpx2.AsyncClient(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx2.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds), pool=None),
-            limits=httpx2.Limits(max_connections=concurrency + 1),
-            trust_env=not _is_here(address),  # a proxy of the environment knows nothing of this machine's ports
+        seconds = self._timeout_seconds
+        return httpx2.AsyncClient(
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            timeout=httpx2.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds), pool=None),
+            limits=httpx2.Limits(max_connections=num_connections, keepalive_expiry=KEEP_SECONDS),
+            follow_redirects=False,  # nobody but this server is asked
+            trust_env=not _is_here(self.address),  # a proxy of the environment knows nothing of this machine's ports
         )
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="hanpuri-server", daemon=True)
-        self._thread.start()
+
+    def hide(self, text: str) -> str:
+        """Take the key out of words of the server."""
+        return text.replace(self._key, "…") if self._key else text
 
     def begin(self, work: Coroutine[Any, Any, Result]) -> "Future[Result]":
         """Start something in the thread of the requests; when the future is cancelled, it is taken back."""
@@ -111,7 +128,7 @@ class Connection:
                 if not reply.headers.get("content-type", "").startswith(EVENTS):
                     yield self._read(await reply.aread())  # a server that does not stream answers in one piece
                     return
-                async for data in _lines(reply.aiter_bytes()):
+                async for data in read_events(reply.aiter_bytes()):
                     if data == b"[DONE]":
                         return
                     yield self._read(data)
@@ -145,13 +162,12 @@ class Connection:
 
     def _hidden(self, fault: Fault) -> Fault:
         """Take the key out of words that a server sent back."""
-        if self._key and self._key in fault.why:
-            fault.why = fault.why.replace(self._key, "…")
-            fault.args = (fault.why,)
+        fault.why = self.hide(fault.why)
+        fault.args = (fault.why,)
         return fault
 
 
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def read_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """
     Take what follows `data:` out of a stream of events.
 

@@ -7,13 +7,11 @@ google-chrome.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from hanpuri.engines.base import GREEDY, Answer
 from hanpuri.evaluation.evaluate import Evaluation, evaluate
@@ -62,17 +60,6 @@ def hostile_evaluations(folder: Path) -> list[Evaluation]:
         Told(HANDLER, answers(lambda row: row[1:] + "요")),
     )
     return [evaluate(engine, read, GREEDY, unchanged_clean=False) for engine in engines]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("HANPURI_BROWSER") or next(filter(None, map(shutil.which, names)), None)
-    assert found, "found no browser, expected chromium: install it (apt install chromium), or set HANPURI_BROWSER"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, headless=True)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,40 @@
+/*
+The page's side of js/files/worker.js: asks it, one file at a time.
+
+In:  await new Reader().ask("open", {name, bytes}).   Out: what the worker answers, or a FileFault.
+*/
+
+import { FileFault } from "./faults.js";
+
+export class Reader {
+  constructor() {
+    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.waiting = new Map();
+    this.count = 0;
+    this.worker.addEventListener("message", ({ data: { id, answer, fault } }) => {
+      const { resolve, reject } = this.waiting.get(id);
+      this.waiting.delete(id);
+      if (fault) reject(new FileFault(fault.key, fault.values));
+      else resolve(answer);
+    });
+    this.worker.addEventListener("error", () => this.fail("files.fault_damaged"));
+  }
+
+  ask(ask, given, transfer = []) {
+    return new Promise((resolve, reject) => {
+      this.count += 1;
+      this.waiting.set(this.count, { resolve, reject });
+      this.worker.postMessage({ id: this.count, ask, given }, transfer);
+    });
+  }
+
+  fail(key) {
+    for (const { reject } of this.waiting.values()) reject(new FileFault(key));
+    this.waiting.clear();
+  }
+
+  close() {
+    this.worker.terminate();
+    this.fail("files.fault_closed");
+  }
+}

@@ -1,0 +1,125 @@
+/*
+What is restored now: the model's answer, what people chose in its place, what they wrote by hand.
+
+In:  {"model": "base", "noisy": "…", "text": "…", "edits": […], "confidences": […], "alternatives": […]} of /v1/restore.
+Out: the text as it stands, and of each character whether it changed or is unsure. Nothing here touches the page.
+*/
+
+import { codePoints } from "./marking.js";
+
+/* Below this a syllable is shown as unsure; the service names alternatives below the same (compact/alternatives.py). */
+const UNSURE = 0.9;
+
+export class Reading {
+  answer = null;
+  chosen = new Map();   // position ─► syllable
+  hand = null;          // a text of another length than the model's, written by hand
+  lost = null;          // what was written by hand before the input changed
+
+  noisy = [];
+  restored = [];
+  choices = new Map();  // position ─► [{text, confidence}, …]
+
+  /* Take an answer; what was chosen stays where the input around it did not change. */
+  take(answer) {
+    const noisy = answer ? codePoints(answer.noisy) : [];
+    this.lost = this.hand ?? this.lost;
+    this.hand = null;
+    this.chosen = carryOver(this.chosen, this.noisy, noisy);
+    this.answer = answer;
+    this.noisy = noisy;
+    this.restored = answer ? codePoints(answer.text) : [];
+    this.choices = new Map((answer?.alternatives ?? []).map(({ position, choices }) => [position, choices]));
+    if (!answer) this.chosen.clear();
+    for (const position of this.chosen.keys()) {
+      if (!this.isAligned || this.chosen.get(position) === this.restored[position]) this.chosen.delete(position);
+    }
+  }
+
+  /* Whether each character has its place in the input; a language model's answer may not. */
+  get isAligned() {
+    return this.noisy.length === this.restored.length;
+  }
+
+  get text() {
+    if (this.hand !== null) return this.hand;
+    if (this.chosen.size === 0) return this.answer?.text ?? "";
+    return this.restored.map((character, position) => this.chosen.get(position) ?? character).join("");
+  }
+
+  /* Whether people changed what the model said. */
+  get isCorrected() {
+    return this.answer !== null && this.text !== this.answer.text;
+  }
+
+  get numChanged() {
+    return this.answer?.edits.length ?? 0;
+  }
+
+  /* What a position is: {noisy, restored, now, confidence of the model, chosen, changed, unsure}. */
+  at(position) {
+    const noisy = this.noisy[position];
+    const restored = this.restored[position];
+    const now = this.chosen.get(position) ?? restored;
+    const chosen = this.chosen.has(position);
+    const confidence = this.answer.confidences?.[position] ?? null;
+    const offered = (this.choices.get(position)?.length ?? 0) > 1;
+    const unsure = !chosen && (offered || (confidence !== null && confidence < UNSURE));
+    return { noisy, restored, now, confidence, chosen, changed: now !== noisy, unsure };
+  }
+
+  /* What may stand at a position, likeliest first, without repetition; the syllable as it was written comes last. */
+  offers(position) {
+    const { noisy, restored, confidence } = this.at(position);
+    const offers = [...(this.choices.get(position) ?? [{ text: restored, confidence }])];
+    for (const text of [restored, noisy, this.chosen.get(position)]) {
+      if (text !== undefined && !offers.some((offer) => offer.text === text)) offers.push({ text, confidence: null });
+    }
+    return offers;
+  }
+
+  choose(position, text) {
+    if (text === this.restored[position]) this.chosen.delete(position);
+    else this.chosen.set(position, text);
+  }
+
+  /* Take a text that was written by hand; where it has the model's length, each difference is a choice. */
+  write(text) {
+    const written = codePoints(text.normalize("NFC"));
+    this.chosen.clear();
+    this.hand = null;
+    if (!this.isAligned || written.length !== this.restored.length) {
+      if (written.join("") !== this.answer.text) this.hand = written.join("");
+      return;
+    }
+    written.forEach((character, position) => this.choose(position, character));
+  }
+
+  /* A new text begins: nothing of the last one is to come back. */
+  forget() {
+    this.hand = this.lost = null;
+  }
+
+  /* Bring back what was written by hand before the input changed. */
+  undo() {
+    const lost = this.lost;
+    this.lost = null;
+    this.write(lost);
+  }
+}
+
+/* Choices of an older input at their places in a newer one: those before and after what changed stay. */
+function carryOver(chosen, older, newer) {
+  const shorter = Math.min(older.length, newer.length);
+  let head = 0;
+  while (head < shorter && older[head] === newer[head]) head += 1;
+  let tail = 0;
+  while (tail < shorter - head && older.at(-1 - tail) === newer.at(-1 - tail)) tail += 1;
+  const shift = newer.length - older.length;
+  const kept = new Map();
+  for (const [position, text] of chosen) {
+    if (position < head) kept.set(position, text);
+    else if (position >= older.length - tail) kept.set(position + shift, text);
+  }
+  return kept;
+}

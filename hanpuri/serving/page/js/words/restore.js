@@ -1,0 +1,57 @@
+/* Words of the first tab. */
+
+export const words = {
+  "restore.noisy": { ko: "꼬인 글", en: "Obfuscated text" },
+  "restore.restored": { ko: "되살린 글", en: "Restored text" },
+  "restore.placeholder": {
+    ko: "읽기 어려운 후기를 여기에 붙여 넣거나 써 보세요.\n예: 확잠실읾 념뭄 잙앙욤",
+    en: "Paste or type a review that is hard to read.\nFor example: 확잠실읾 념뭄 잙앙욤",
+  },
+  "restore.clear": { ko: "비우기", en: "Clear" },
+  "restore.examples": { ko: "예시", en: "Examples" },
+  "restore.example1": { ko: "방음", en: "Noise" },
+  "restore.example2": { ko: "위치", en: "Location" },
+  "restore.example3": { ko: "난방", en: "Heating" },
+  "restore.model": { ko: "모델", en: "Model" },
+  "restore.count": { ko: "{characters} / {limit}자", en: "{characters} of {limit} characters" },
+  "restore.figures": { ko: "{changed}자 바뀜 · {milliseconds}ms", en: "Changed: {changed} · {milliseconds} ms" },
+  "restore.too_long": {
+    ko: "한 번에 {limit}자까지 되살릴 수 있어요. {over}자를 줄이거나, 아래에서 파일로 올려 주세요.",
+    en: "At most {limit} characters are restored at a time. Take {over} away, or use a file below.",
+  },
+  "restore.said": {
+    ko: "되살렸어요. {characters}자 가운데 {changed}자가 바뀌었어요.",
+    en: "Restored. Changed {changed} of {characters} characters.",
+  },
+  "restore.legend_changed": { ko: "바뀐 글자", en: "changed" },
+  "restore.legend_unsure": { ko: "확실하지 않은 글자", en: "unsure" },
+  "restore.hint": {
+    ko: "표시된 글자를 누르면 다른 글자로 바꿀 수 있어요.",
+    en: "Press a marked syllable to choose another.",
+  },
+  "restore.hint_keys": {
+    ko: "키보드로는 화살표로 옮기고 Enter로 열어요.",
+    en: "By keyboard, arrow keys move and Enter opens.",
+  },
+  "restore.empty": { ko: "되살린 글이 여기에 나와요.", en: "The restored text appears here." },
+  "restore.working": { ko: "되살리는 중이에요…", en: "Restoring…" },
+  "restore.percent": { ko: "{percent}%", en: "{percent} %" },
+  "restore.syllable_changed": { ko: "{now}, 원래 글자 {noisy}", en: "{now}, written {noisy}" },
+  "restore.syllable_kept": { ko: "{now}, 그대로", en: "{now}, as written" },
+  "restore.syllable_chosen": { ko: "{now}, 직접 고른 글자", en: "{now}, your choice" },
+  "restore.sure": { ko: ", 확신 {percent}%", en: ", {percent} % sure" },
+  "restore.choices": { ko: "‘{noisy}’ 자리에 올 글자", en: "In place of ‘{noisy}’" },
+  "restore.by_model": { ko: "모델이 고른 글자", en: "the model’s choice" },
+  "restore.as_written": { ko: "쓴 그대로", en: "as written" },
+  "restore.chosen": { ko: "글자를 바꿨어요.", en: "The syllable was replaced." },
+  "restore.edit": { ko: "직접 고치기", en: "Edit by hand" },
+  "restore.by_hand_label": { ko: "되살린 글을 직접 고치는 칸", en: "Restored text, to edit by hand" },
+  "restore.undo": { ko: "직접 고친 글로 되돌리기", en: "Back to my own edits" },
+  "restore.undone": { ko: "직접 고친 글로 되돌렸어요.", en: "Your own edits are back." },
+  "restore.copy": { ko: "복사", en: "Copy" },
+  "restore.copied": { ko: "복사했어요.", en: "Copied." },
+  "restore.not_copied": {
+    ko: "브라우저가 복사를 막았어요. 글을 끌어서 직접 복사해 주세요.",
+    en: "The browser does not let the page copy. Please select the text and copy it yourself.",
+  },
+};
