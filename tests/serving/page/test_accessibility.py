@@ -10,8 +10,7 @@ from playwright.sync_api import expect
 NOISY, CLEAN = "확잠실읾 념뭄 잙앙욤", "화장실이 너무 작아요"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("language", "width"), [("ko", 1280), ("en", 390)])
+@pytest.mark.parametrize(("language", "width", "scheme"), [("ko", 1280, "light"), ("en", 390, "dark")])
 def test_nothing_serious_is_wrong_in_any_state(visit, language, width, scheme):
     opened = visit(language=language, width=width, scheme=scheme)
     page = opened.page

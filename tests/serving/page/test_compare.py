@@ -73,7 +73,8 @@ def test_a_real_vote_goes_to_the_service_and_is_taken_back(visit, served):
     with page.expect_response("**/v1/feedback/*") as deleted:
         page.locator("#compare-forget").click()
     assert deleted.value.status == 204
-    expect(page.locator("#compare-vote-said")).to_have_text("보낸 표를 모두 지웠어요.")
+    expect(page.locator("#compare-said")).to_have_text("보낸 표를 모두 지웠어요.")
+    expect(page.locator("#compare-result")).to_be_hidden()  # with the names that were told for the vote
     expect(page.locator("#compare-tally")).to_be_hidden()
 
 
@@ -183,3 +184,10 @@ def test_the_tab_is_accessible_and_fits(visit, width, scheme, language):
     assert visited.violations() == []
     visited.screenshot(f"compare-{width}-{scheme}")
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_the_address_opens_a_tab_when_it_is_written_by_hand(page):
+    page.evaluate("location.hash = '#obfuscate'")
+    expect(page.locator("#obfuscate")).to_be_visible()
+    page.evaluate("location.hash = '#nothing'")
+    expect(page.locator("#obfuscate")).to_be_visible()

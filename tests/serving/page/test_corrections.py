@@ -102,3 +102,18 @@ def test_what_got_no_answer_is_sent_again_under_its_number_and_stored_once(visit
 def test_no_text_is_kept_in_the_browser(page):
     assert page.evaluate("[{...localStorage}, {...sessionStorage}, document.cookie]") == [{}, {}, ""]
     assert page.evaluate("indexedDB.databases()") == []
+
+
+def test_consent_is_asked_anew_when_the_page_is_come_back_to(page):
+    page.locator("#consent").check()
+    page.goto(page.url.partition("#")[0] + "docs")
+    page.go_back()
+    expect(page.locator("#consent")).not_to_be_checked()
+
+
+def test_the_focus_stays_beside_a_button_that_is_used_up(page):
+    page.locator("#accept").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#forget")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#consent")).to_be_focused()

@@ -53,6 +53,7 @@ def test_a_key_is_asked_for_and_kept_for_the_tab_and_only_what_is_served_is_show
     field.fill(key)
     field.press("Enter")
     expect(form).to_be_hidden()
+    expect(page.locator("#tab-restore")).to_be_focused()
     opened.restore(NOISY, CLEAN)
     opened.seen.clear()
     opened.expected.clear()

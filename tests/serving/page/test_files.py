@@ -325,3 +325,16 @@ def test_a_file_is_chosen_and_restored_by_keyboard_alone(visited, tmp_path):
     with page.expect_download() as started:
         page.keyboard.press("Enter")
     assert Path(started.value.path()).read_text(encoding="utf-8") == CLEAN
+
+
+def test_what_was_chosen_stays_chosen_until_it_is_known_what_there_is_to_do(visit):
+    opened = visit()
+    page, held = opened.page, []
+    page.route("**/v1/service", lambda route: held.append(route))  # playwright marks what it calls
+    page.reload()
+    open_file(page, "a.csv", f"id,후기\n1,{NOISY}\n".encode())
+    page.locator("#files-start").click()
+    for name in ("sheet", "header", "column", "start"):
+        expect(page.locator(f"#files-{name}")).to_be_disabled()
+    held[0].continue_()
+    assert download(page)[1].decode() == f"id,후기,restored\n1,{NOISY},{CLEAN}\n"

@@ -87,7 +87,7 @@ def test_a_seed_that_is_none_is_said(page):
     page.locator("#obfuscate-text").fill(CLEAN)
     for seed in ("-1", "1.5"):
         page.locator("#obfuscate-seed").fill(seed)
-        expect(page.locator("#obfuscate-fault")).to_have_text("씨앗은 0이거나 0보다 큰 정수여야 해요.")
+        expect(page.locator("#obfuscate-fault")).to_have_text("시드는 0 이상의 정수여야 해요.")
         shown(page, "")
         page.locator("#obfuscate-seed").fill("")  # an empty field is the seed 0
         shown(page, obfuscate(CLEAN, seed=0).noisy)

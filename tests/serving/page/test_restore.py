@@ -155,6 +155,7 @@ def test_the_restored_text_is_edited_by_hand_and_edits_can_be_brought_back(opene
     page.locator("#undo").click()
     expect(page.locator("#restored")).to_have_text("화장실이 정말 너무 작아요")
     expect(page.locator("#undo")).to_be_hidden()
+    expect(page.locator("#edit")).to_be_focused()
 
 
 def test_the_text_is_copied_as_it_stands(opened):

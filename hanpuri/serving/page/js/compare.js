@@ -200,7 +200,8 @@ async function forget() {
       sent.shift();
     }
     tally.clear();
-    show(field("vote-said"), "compare.forgotten");
+    hideResult();  // the names that it shows were told for a vote that is gone
+    show(field("said"), "compare.forgotten");
     field("example").focus();
   } catch (fault) {
     if (fault.key === undefined) throw fault;

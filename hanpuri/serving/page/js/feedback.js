@@ -52,6 +52,7 @@ async function send() {
     consent: element("consent").checked, ...(isCorrected ? { corrected: text } : { accepted: true }),
   };
   isSending = true;
+  let isThanked = false;
   showButtons();
   try {
     await post("v1/feedback", body);
@@ -59,11 +60,14 @@ async function send() {
     sent.push(id);
     sentText = content;
     show(said, "feedback.sent", { id });
+    isThanked = true;
   } catch (fault) {
     show(said, fault.key ?? "feedback.failed", fault.values);
   } finally {
     isSending = false;
     showButtons();
+    // The button that had the focus is off now; unless somebody went on elsewhere meanwhile, go to the one beside it.
+    if (isThanked && document.activeElement === document.body) forget.focus();
   }
 }
 

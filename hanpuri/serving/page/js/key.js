@@ -41,7 +41,9 @@ export function keyWasWrong(sent) {
 export function keyWasRight() {
   const form = document.getElementById("key");
   if (form.hidden) return;
+  const hadFocus = form.contains(document.activeElement);
   form.hidden = true;
+  if (hadFocus) document.querySelector("[role=tab][aria-selected=true]").focus();  // what had it is gone
   show(document.getElementById("key-fault"), null);
   document.getElementById("key-input").value = "";
 }

@@ -66,7 +66,12 @@ export function start(service) {
   element("copy").addEventListener("click", copy);
   element("edit").addEventListener("click", toggleEditing);
   byHand.addEventListener("input", () => { reading.write(byHand.value); changed(null); });
-  element("undo").addEventListener("click", () => { reading.undo(); showReading(); changed("restore.undone"); });
+  element("undo").addEventListener("click", () => {
+    reading.undo();
+    showReading();
+    changed("restore.undone");
+    element("edit").focus();  // the button that had the focus is gone
+  });
   element("model").addEventListener("change", () => { restore(); });
   onLanguage(showNumbers);
   service.then((told) => { limits = told.limits; onInput(); });

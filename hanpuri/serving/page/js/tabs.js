@@ -44,6 +44,12 @@ export function startTabs() {
     event.preventDefault();
     openTab(all[to].getAttribute("aria-controls"), { focus: true });
   });
+  window.addEventListener("hashchange", openAsked);
+  openAsked();
+}
+
+/* Open the tab that the address names, if the service has something for it. */
+function openAsked() {
   const asked = location.hash.slice(1);
-  if (document.getElementById(`tab-${asked}`)) openTab(asked);
+  if (tabs().some((tab) => tab.getAttribute("aria-controls") === asked)) openTab(asked);
 }

@@ -22,11 +22,13 @@ const TYPES = {
 
 const element = (id) => document.getElementById(id);
 const STEPS = ["choice", "work", "done"];
+const CHOICES = ["files-sheet", "files-header", "files-column", "files-start"];
 
 let limits = null;      // a promise of the service's limits
 let reader = null;
 let told = null;        // what the worker said of the file that is open
 let work = null;        // {restoring, tooLong, signalling, startedAt}
+let choosing = null;    // what had the focus before choices were switched off
 
 export function start(service) {
   limits = service.then((one) => one.limits);
@@ -92,12 +94,24 @@ async function open(files) {
 /* Another sheet, or another row of names. */
 async function look(ask, given) {
   const mine = reader;
+  mayChoose(false);
   try {
     take(await mine.ask(ask, given));
     show(element("files-fault"), null);
   } catch (fault) {
     if (reader === mine) fail(fault);
+  } finally {
+    if (reader === mine) mayChoose(true);
   }
+}
+
+/* While the worker reads or plans, what it was asked about stays as it is: else one sheet's plan would meet another. */
+function mayChoose(may) {
+  const focused = document.activeElement;
+  for (const id of CHOICES) element(id).disabled = !may;
+  if (may) element("files-start").disabled = told === null || told.numRows === 0;
+  if (!may) choosing = focused;
+  else if (document.activeElement === document.body && choosing && !choosing.disabled) choosing.focus();
 }
 
 function take(found) {
@@ -111,7 +125,7 @@ function take(found) {
 async function begin() {
   const mine = reader;
   const choice = { column: Number(element("files-column").value), header: told.header };
-  element("files-start").disabled = true;
+  mayChoose(false);
   try {
     const taken = await limits;
     const { texts, batches, tooLong } = await mine.ask("plan", { ...choice, limits: taken });
@@ -120,7 +134,7 @@ async function begin() {
   } catch (fault) {
     if (reader === mine) fail(fault);
   } finally {
-    element("files-start").disabled = false;
+    mayChoose(true);
   }
 }
 

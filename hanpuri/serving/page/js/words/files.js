@@ -1,7 +1,7 @@
 /* Words of js/files/: files that are restored as a whole. */
 
 export const words = {
-  "files.title": { ko: "파일 한꺼번에 되살리기", en: "Restore a whole file" },
+  "files.title": { ko: "파일 통째로 되살리기", en: "Restore a whole file" },
   "files.what": {
     ko: "CSV, TSV, TXT, 엑셀(XLSX) 파일을 넣으면 되살린 글을 새 열로 덧붙여 드려요. 파일은 이 브라우저에서 열고, 고른 열의 글만 서비스로 보내요.",
     en: "Give a CSV, TSV, TXT or Excel (XLSX) file and get it back with a new column of restored texts. The file is opened in this browser; only the texts of the column that you pick go to the service.",

@@ -11,7 +11,7 @@ export const words = {
   "obfuscate.copied": { ko: "복사했어요.", en: "Copied." },
   "obfuscate.not_copied": { ko: "브라우저가 복사를 막았어요. 글을 선택해서 직접 복사해 주세요.", en: "The browser did not allow copying. Please select the text and copy it yourself." },
   "obfuscate.too_long": { ko: "글이 너무 길어요. {limit}자까지 쓸 수 있는데 {over}자 넘었어요.", en: "The text is too long: up to {limit} characters are taken, {over} are too many." },
-  "obfuscate.no_seed": { ko: "씨앗은 0이거나 0보다 큰 정수여야 해요.", en: "The seed has to be a whole number, 0 or more." },
+  "obfuscate.no_seed": { ko: "시드는 0 이상의 정수여야 해요.", en: "The seed has to be a whole number, 0 or more." },
 
   "obfuscate.how": { ko: "얼마나, 어떻게 흐트러뜨릴까요?", en: "How much, and in which way?" },
   "obfuscate.middle": { ko: "네 가지 모두 가운데로", en: "All four to the middle" },
@@ -29,6 +29,6 @@ export const words = {
   "obfuscate.profile": { ko: "방식", en: "Manner" },
   "obfuscate.airbnb": { ko: "생성기처럼", en: "like the web generator" },
   "obfuscate.hand": { ko: "손으로 쓴 것처럼", en: "as people do by ear" },
-  "obfuscate.seed": { ko: "씨앗", en: "Seed" },
-  "obfuscate.roll": { ko: "다시 굴리기", en: "Roll again" },
+  "obfuscate.seed": { ko: "시드", en: "Seed" },
+  "obfuscate.roll": { ko: "다시 뽑기", en: "Roll again" },
 };
