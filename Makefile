@@ -21,8 +21,8 @@ PIP_INSTALL = -m pip install -q --disable-pip-version-check --no-compile
 # libraries anew: twice the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Tests run side by side, a file to a process (tests/conftest.py), each on one thread. At most four: every process loads torch.
-PYTEST = OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -q -n logical --maxprocesses 4 --dist loadgroup
+# Tests run side by side, a file to a process, each on one thread. At most four: every process loads torch.
+PYTEST = OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: help run serve test test-vllm bench soak train browser database
 

@@ -32,21 +32,6 @@ settings.load_profile("hanpuri")
 # A shell starts what runs in the background deaf to ctrl-C, and every process below would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-REPOSITORY = Path(__file__).parents[1]
-DEAR = (Path(__file__).parent / "serving" / "chat",)
-"""Folders whose tests share what takes long to make: they run in one process."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes run, keep the tests of a file together, and those of a folder of `DEAR`."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        place = next((folder for folder in DEAR if folder in item.path.parents), item.path)
-        item.add_marker(pytest.mark.xdist_group(place.relative_to(REPOSITORY).as_posix()))
-
-
 SENTENCES = (Path(__file__).parent / "cases" / "sentences.txt").read_text(encoding="utf-8").splitlines()
 KINDS = ("bytes", "unigram", "legacy", "characters")
 
