@@ -57,8 +57,14 @@ def test_motion_is_left_out_where_it_is_not_wanted(opened):
 
 def test_on_paper_stand_the_texts_alone(opened):
     opened.restore(NOISY, CLEAN)
-    opened.page.emulate_media(media="print")
+    opened.page.emulate_media(media="print", color_scheme="dark")
+    assert opened.page.locator("#restored").evaluate("one => getComputedStyle(one).color") == "rgb(35, 39, 43)"
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(opened.page.locator("#noisy")).to_be_hidden()  # a text box would be cut at the end of the paper
+    expect(opened.page.locator("#restore .printed")).to_have_text(NOISY)
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(opened.page.locator(".printed")).to_have_count(0)
     for hidden in (".tabs", "#copy", "#feedback", "#files", "#language"):
         expect(opened.page.locator(hidden)).to_be_hidden()
     expect(opened.page.locator("#restored")).to_be_visible()
-    opened.page.emulate_media(media="screen")
+    opened.page.emulate_media(media="screen", color_scheme="light")

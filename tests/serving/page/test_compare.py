@@ -42,6 +42,13 @@ def differ(page: Page, left: str = "화장실이 너무 작아요", right: str =
     return votes
 
 
+LINES = """all => all.map((one) => {
+    const words = document.createRange();
+    words.selectNodeContents(one);
+    return words.getClientRects().length;
+})"""
+
+
 def compare(page: Page, text: str = NOISY) -> None:
     page.locator("#compare-text").fill(text)
     page.locator("#compare-form button[type=submit]").click()
@@ -102,8 +109,9 @@ def test_keys_vote_once_a_text_and_the_tally_counts(visit):
         page.keyboard.press("5")
         page.keyboard.press(str(number))
         expect(page.locator("#compare-left-name")).to_have_text("small")
-        expect(page.locator("#compare-vote-said")).to_have_text("고마워요! 왼쪽은 small, 오른쪽은 base 모델이에요.")
+        expect(page.locator("#compare-vote-said")).to_have_text("고마워요! A는 small, B는 base 모델이에요.")
         assert page.locator(f"#compare-vote-{choice}").get_attribute("aria-pressed") == "true"
+        expect(page.locator("#compare-consent")).to_be_disabled()  # it was asked for the vote that is sent
         page.locator("#compare-result").focus()
         page.keyboard.press("1")  # a second vote on the same text is none
         told = {"kind": "vote", "comparison": "token", "noisy": NOISY, "choice": choice, "consent": False}
@@ -118,22 +126,61 @@ def test_keys_vote_once_a_text_and_the_tally_counts(visit):
 
 def test_a_vote_that_fails_is_sent_again_under_its_id(visit):
     visited = visit(path="/#compare", language="en")
-    visited.expected.append("status of 422")
+    visited.expected.append("status of 500")
     page = visited.page
     votes = differ(page)
     refused = []
 
     def refuse(route) -> None:
         refused.append(json.loads(route.request.post_data)["id"])
-        route.fulfill(status=422, json={"error": "x", "mend": "y"}) if len(refused) == 1 else route.fallback()
+        route.fulfill(status=500, json={"error": "x", "mend": "y"}) if len(refused) == 1 else route.fallback()
 
     page.route("**/v1/feedback", refuse)
     compare(page)
     page.keyboard.press("3")
-    expect(page.locator("#compare-vote-said")).to_have_text("The service could not work with this text.")
+    expect(page.locator("#compare-vote-said")).to_have_text("The service has a problem. Please try again later.")
+    expect(page.locator("#compare-vote-both")).to_be_focused()
     page.locator("#compare-vote-both").click()
-    expect(page.locator("#compare-vote-said")).to_have_text("Thank you! Left was small, right was base.")
+    expect(page.locator("#compare-vote-said")).to_have_text("Thank you! A was small, B was base.")
     assert [vote["id"] for vote in votes] == [refused[0]]
+
+
+@pytest.mark.parametrize("renewed", ["same", "swapped", "other"])
+def test_a_vote_on_what_was_compared_before_a_restart_goes_with_a_new_comparison(page, shared_page, renewed):
+    left, right = "화장실이 너무 작아요", "화장신이 너무 작어요"
+    differ(page, left, right)
+    compare(page)
+    after = {"same": (left, right), "swapped": (right, left), "other": (left, "화장시리")}[renewed]
+    page.unroute_all()
+    votes = differ(page, *after)
+    answered = []
+
+    def forget_once(route) -> None:
+        answered.append(route)
+        route.fulfill(status=422, json={"error": "x", "mend": "y"}) if len(answered) == 1 else route.fallback()
+
+    page.route("**/v1/feedback", forget_once)
+    shared_page.expected.append("status of 422")
+    page.keyboard.press("1")
+    told = {
+        "same": "고마워요! A는 small, B는 base 모델이에요.",
+        "swapped": "고마워요! A는 base, B는 small 모델이에요.",
+        "other": "그사이 서비스가 새로 시작돼서 이 표는 보낼 수 없어요. 다시 비교해 주세요.",
+    }
+    expect(page.locator("#compare-vote-said")).to_have_text(told[renewed])
+    sent = [(vote["choice"], vote["left"], vote["right"]) for vote in votes]
+    assert sent == {"same": [("left", left, right)], "swapped": [("right", right, left)], "other": []}[renewed]
+
+
+def test_who_writes_on_is_not_taken_to_the_result_where_digits_are_votes(page):
+    votes = differ(page)
+    page.locator("#compare-text").fill(NOISY)
+    with page.expect_response("**/v1/compare"):
+        page.evaluate("document.getElementById('compare-form').requestSubmit()")
+    expect(page.locator("#compare-result")).to_be_visible()
+    page.keyboard.press("1")
+    assert page.locator("#compare-text").input_value() == NOISY + "1"
+    assert votes == []
 
 
 def test_texts_of_other_lengths_are_marked_between_their_common_ends(page):
@@ -160,6 +207,8 @@ def test_a_service_that_takes_no_feedback_compares_without_a_vote(visit):
     page.route("**/v1/service", lambda route: route.fulfill(json=route.fetch().json() | {"feedback": False}))
     page.reload()
     expect(page.locator("#version")).not_to_be_empty()
+    what = "두 모델이 같은 글을 되살려요. 어느 쪽이 어느 모델인지는 알려 드리지 않아요."
+    expect(page.locator("#compare-what")).to_have_text(what)
     differ(page)
     compare(page)
     expect(page.locator("#compare-no-votes")).to_have_text("이 서비스는 투표를 받지 않아요.")
@@ -184,6 +233,9 @@ def test_the_tab_is_accessible_and_fits(visit, width, scheme, language):
     assert visited.violations() == []
     visited.screenshot(f"compare-{width}-{scheme}")
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.set_viewport_size({"width": min(width, 360), "height": 844})
+    lines = page.locator("#compare-tally :is(th:first-child, th:nth-child(2), th:last-child)").evaluate_all(LINES)
+    assert set(lines) == {1}  # no word of the tally is broken
 
 
 def test_the_address_opens_a_tab_when_it_is_written_by_hand(page):

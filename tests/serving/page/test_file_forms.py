@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 from .workbooks import SHEET, archive, parts
 
@@ -96,6 +96,10 @@ def bench(browser, served) -> Page:
         ),
         # tabs, and quotes that are quotes
         ("a.tsv", 'id\t글\n1\t"밤\t낮"\n'.encode(), 'id\t글\trestored\n1\t"밤\t낮"\t"<밤\t낮>"\n'.encode()),
+        # a table with tabs that Excel calls text
+        ("a.txt", "글\t이름\r\n밤밤\t낮\r\n".encode(), "글\t이름\trestored\r\n밤밤\t낮\t<밤밤>\r\n".encode()),
+        # lines with tabs that are no table
+        ("a.txt", "밤\t낮\n밤\n".encode(), "<밤\t낮>\n<밤>\n".encode()),
         # lines: mixed ends, blank ones, without Hangul, white space round it
         ("a.txt", "밤\r\n\r\nok\n  낮 \r새벽".encode(), "<밤>\r\n\r\nok\n<  낮 >\r<새벽>".encode()),
         ("a.txt", BOM + "밤".encode(), BOM + "<밤>".encode()),
@@ -201,6 +205,16 @@ def test_any_texts_of_a_workbook_are_read_and_written_as_they_are(bench, texts):
             '<x:c r="B1" s="4" t="inlineStr"><x:is><x:t xml:space="preserve">&lt;밤&gt;</x:t></x:is></x:c>'
             '<x:c r="C1" s="6"/></x:row>',
         ),
+        # what is no text, a date maybe, is copied with its type and its look
+        (
+            '<x:row r="1"><x:c r="A1" t="str"><x:v>밤</x:v></x:c></x:row>'
+            '<x:row r="2"><x:c r="A2" s="3"><x:v>45000</x:v></x:c></x:row>',
+            "",
+            '<x:row r="1"><x:c r="A1" t="str"><x:v>밤</x:v></x:c>'
+            '<x:c r="B1" t="inlineStr"><x:is><x:t xml:space="preserve">&lt;밤&gt;</x:t></x:is></x:c></x:row>'
+            '<x:row r="2"><x:c r="A2" s="3"><x:v>45000</x:v></x:c>'
+            '<x:c r="B2" s="3" t="n"><x:v>45000</x:v></x:c></x:row>',
+        ),
         # empty rows, and a row's hint between which columns its cells stand
         (
             '<x:row r="1"/><x:row r="3" spans="1:1"><x:c r="A3" t="str"><x:f>A1</x:f><x:v>밤_x</x:v></x:c></x:row>',
@@ -226,5 +240,15 @@ def test_the_sheets_size_and_the_new_columns_width_are_written_too(bench):
     )
     made, _ = make(bench, "a.xlsx", archive(SHEET.format(before)), header=-1)
     sheet = parts(made)["book/sheets/one.xml"].decode()
+    wide, _ = make(bench, "a.xlsx", archive(SHEET.format(before).encode("utf-16")), header=-1)
+    assert parts(wide)["book/sheets/one.xml"].decode("utf-16") == sheet  # encoded as it was
     assert '<x:dimension ref="A1:C2"/>' in sheet
     assert '<x:col min="3" max="3" width="30" customWidth="1"/><x:col min="4"' in sheet
+
+
+def test_a_sheet_without_room_for_a_column_is_refused_before_anything_is_restored(bench):
+    full = '<x:sheetData><x:row><x:c t="str"><x:v>밤</x:v></x:c><x:c r="XFD1"><x:v>1</x:v></x:c></x:row></x:sheetData>'
+    content = base64.b64encode(archive(SHEET.format(full))).decode()
+    plan_alone = MAKE.replace("const made =", "return; const made =")
+    with pytest.raises(Error, match="fault_wide"):
+        bench.evaluate(plan_alone, ["a.xlsx", content, {"header": -1}])

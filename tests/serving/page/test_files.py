@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,6 +113,7 @@ def test_a_workbook_keeps_everything_and_gets_a_column_beside(visit, tmp_path):
                 assert (other.value, other.style_id, other.data_type) == (cell.value, cell.style_id, cell.data_type)
     column = [new.cell(row, 4).value for row in range(1, new.max_row + 1)]
     assert column == [None, "restored", CLEAN, f"{CLEAN} & <b>", None, None, CLEAN]
+    expect(page.locator("#files-remarks li")).to_have_text(word(page, "files.remark_formulas", {"count": 1}))
     assert new["D3"].font.bold
     assert new["D3"].alignment.wrap_text
     assert new.column_dimensions["D"].width == 44
@@ -123,6 +125,7 @@ def test_a_workbook_keeps_everything_and_gets_a_column_beside(visit, tmp_path):
 def test_what_cannot_be_opened_is_said_in_a_line_and_the_next_file_can_be_given(visited):
     old_office = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600)
     good_sheet = SHEET.format('<x:sheetData><x:row><x:c t="str"><x:v>밤</x:v></x:c></x:row></x:sheetData>')
+    checksum = zlib.crc32(good_sheet.encode()).to_bytes(4, "little")
     files = [
         ("a.csv", b"", "files.fault_empty", {}),
         ("a.csv", b"\r\n\r\n", "files.fault_empty", {}),
@@ -130,10 +133,16 @@ def test_what_cannot_be_opened_is_said_in_a_line_and_the_next_file_can_be_given(
         ("a.csv", "글\n밤\n".encode() + b"\xff\xfe\xfa\n", "files.fault_encoding", {"line": 3}),
         ("a.csv", "글\n밤\n".encode() + "낮\n".encode("cp949"), "files.fault_mixed", {}),
         ("a.txt", bytes(range(256)), "files.fault_binary", {}),
+        ("a.pdf", b"%PDF-1.7\n%%EOF\n", "files.fault_binary", {}),
+        # a stray NUL is no sign of UTF-16, in which the whole would be other letters
+        ("a.txt", "밤이 깊어요\n낮\0\n".encode(), "files.fault_nul", {"line": 2}),
+        ("a.csv", "글,n\n밤이 깊어요,1\0\n낮,2\n".encode("cp949"), "files.fault_nul", {"line": 2}),
         ("a.xlsx", b"not a workbook", "files.fault_no_workbook", {}),
         ("a.xls", old_office, "files.fault_xls", {}),
+        ("a.hwp", old_office + "HwpSummaryInformation".encode("utf-16-le"), "files.fault_no_workbook", {}),
         ("a.xlsx", old_office + "EncryptedPackage".encode("utf-16-le"), "files.fault_password", {}),
         ("a.xlsx", archive(good_sheet)[:-30], "files.fault_damaged", {}),
+        ("a.xlsx", archive(good_sheet).replace(checksum, bytes(4)), "files.fault_damaged", {}),
         ("a.xlsx", archive(good_sheet.replace("</x:v>", "</x:v")), "files.fault_damaged", {}),
         ("a.xlsx", archive("<!DOCTYPE a [<!ENTITY b 'c'>]>" + good_sheet), "files.fault_damaged", {}),
         ("a.docx", archive(good_sheet, **{"_rels/.rels": "<Relationships/>"}), "files.fault_no_workbook", {}),
@@ -144,8 +153,16 @@ def test_what_cannot_be_opened_is_said_in_a_line_and_the_next_file_can_be_given(
         give(page, name, content)
         expect(page.locator("#files-fault")).to_have_text(word(page, key, values))
         assert page.locator("#files-opening").is_visible()
-    open_file(page, "a.csv", "글\n밤\n".encode())
+    open_file(page, "a.csv", "글,n\n".encode())
+    expect(page.locator("#files-fault")).to_have_text(word(page, "files.fault_no_rows", {}))
+    page.locator("#files-header").select_option("-1")
     expect(page.locator("#files-fault")).to_be_hidden()
+    expect(page.locator("#files-start")).to_be_enabled()
+    page.locator("#files-close-choice").click()
+    visited.expected.append("net::ERR_FAILED")
+    page.route("**/files/worker.js", lambda route: route.abort())
+    give(page, "a.txt", b"x")
+    expect(page.locator("#files-fault")).to_have_text(word(page, "files.fault_not_loaded", {}))
 
 
 def word(page: Page, key: str, values: dict[str, object]) -> str:
@@ -172,7 +189,7 @@ def test_a_column_without_hangul_is_refused_and_another_can_be_picked(visit):
 
 def test_another_sheet_and_another_row_of_names_can_be_chosen(visited, tmp_path):
     page = visited.page
-    open_file(page, "a.xlsx", workbook(tmp_path / "a.xlsx").read_bytes())
+    open_file(page, "a.csv", workbook(tmp_path / "a.xlsx").read_bytes())
     page.locator("#files-sheet").select_option("1")
     expect(page.locator("#files-header option:checked")).to_have_text("1번째 줄: 리뷰")
     assert page.locator("#files-columns").is_hidden()
@@ -180,7 +197,9 @@ def test_another_sheet_and_another_row_of_names_can_be_chosen(visited, tmp_path)
     page.locator("#files-header").select_option("-1")
     expect(page.locator("#files-preview tbody tr")).to_have_count(2)
     page.locator("#files-start").click()
-    sheet = openpyxl.load_workbook(io.BytesIO(download(page)[1]))["합계"]
+    name, made = download(page)
+    assert name == "a_restored.xlsx"  # it was called otherwise, which Excel would not open
+    sheet = openpyxl.load_workbook(io.BytesIO(made))["합계"]
     values = [[cell.value for cell in row] for row in sheet.iter_rows()]
     assert values == [["리뷰", "리뷰"], [NOISY, CLEAN], ["='후기 <1>'!A3*2", None]]
 
@@ -201,14 +220,20 @@ def test_it_can_be_stopped_and_gone_on_with(visited):
         page.wait_for_timeout(20)
     assert len(held) == 2  # no more than two on their way
     assert page.evaluate(LEAVE) is True
+    give(page, "b.txt", NOISY.encode())  # another file does not take the place of what is not downloaded
+    expect(page.locator("#files-fault")).to_have_text(word(page, "files.fault_not_done", {}))
     held[0].continue_()
-    expect(page.locator("#files-counts")).to_have_text("글 450개 가운데 200개를 되살렸어요.")
+    expect(page.locator("#files-counts")).to_have_text("글 450개 가운데 20개를 되살렸어요.")
     visited.screenshot("files-work")
     page.keyboard.press("Enter")
     expect(page.locator("#files-said")).to_have_text("멈췄어요. 되살린 글은 그대로 두었으니 이어서 할 수 있어요.")
     expect(page.locator("#files-resume")).to_be_focused()
+    expect(page.locator("#files-bar-label")).to_have_text("멈춰 있어요")
     page.unroute("**/v1/restore")
     page.keyboard.press("Enter")
+    expect(page.locator("#files-done")).to_be_visible()
+    assert page.evaluate(LEAVE) is True
+    expect(page.locator("#files-fault")).to_be_empty()
     lines = download(page)[1].decode().splitlines()
     assert page.evaluate(LEAVE) is False
     assert [line.split()[1] for line in lines] == [str(number) for number in range(450)]
@@ -236,6 +261,18 @@ def test_a_fault_in_the_middle_loses_nothing(visited):
     assert max(asked) == 200
 
 
+def test_a_slow_model_gets_as_many_texts_as_it_restores_in_time(visited):
+    script = """async () => {
+        const { Restoring } = await import(new URL('page/js/files/restoring.js', document.baseURI));
+        const batches = [Array.from({ length: 200 }, (_, number) => number), [200, 201]];
+        const one = new Restoring(new Array(202).fill('0123456789'), { batches, model: '' });
+        return [null, 50, 0.1, 1e6, 1e6].map((speed) => { one.speed = speed; return one.take(); });
+    }"""
+    taken = visited.page.evaluate(script)
+    assert [len(numbers) for numbers in taken] == [20, 40, 1, 139, 2]
+    assert [number for numbers in taken for number in numbers] == list(range(202))
+
+
 def test_a_text_that_the_service_refuses_is_left_and_the_others_are_not(visited):
     visited.expected.append("status of 422")
     page = visited.page
@@ -249,7 +286,7 @@ def test_a_text_that_the_service_refuses_is_left_and_the_others_are_not(visited)
     open_file(page, "a.csv", f"글,n\n{NOISY},1\n거절,2\n{NOISY}!,3\n".encode())
     page.locator("#files-start").click()
     assert download(page)[1].decode() == f"글,n,restored\n{NOISY},1,{CLEAN}\n거절,2,\n{NOISY}!,3,{CLEAN}!\n"
-    refused = "서비스가 처리하지 못한 글 1개는 그대로 두었어요."
+    refused = "서비스가 처리하지 못한 글이 1개 있어요. 표라면 새 칸이 비어 있어요."
     expect(page.locator("#files-remarks li").nth(1)).to_have_text(refused)
 
 

@@ -72,6 +72,12 @@ def test_both_languages_have_every_word_with_the_same_values(words):
         assert values[0] == values[1], key
 
 
+def test_examples_are_not_broken_at_their_arrow(words):
+    texts = [text for entry in words.values() for text in entry.values() if "→" in text]
+    assert len(texts) == 8
+    assert all("\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}" in text for text in texts)
+
+
 def test_every_word_that_the_page_asks_for_is_in_the_lists_and_every_one_is_asked_for(words):
     files = {name: file.content.decode() for name, file in PAGE.files.items() if name.endswith((".html", ".js"))}
     asking = "".join(text for name, text in files.items() if not name.startswith(("js/words/", "vendor/")))

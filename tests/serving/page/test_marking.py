@@ -78,3 +78,5 @@ def test_an_answer_of_another_length_is_shown_without_marks(opened):
     opened.page.route("**/v1/restore", lambda route: route.fulfill(json=told | {"confidences": None}))
     opened.restore("확잠실", "화장실이다")
     assert opened.page.locator("#restored [data-position]").count() == 0
+    told = "글자 수가 달라져서 바뀐 곳은 표시하지 않아요 · 1ms"
+    assert opened.page.locator("#restored-count").inner_text() == told

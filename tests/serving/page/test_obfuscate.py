@@ -119,6 +119,7 @@ def test_the_noise_is_copied_and_taken_to_the_first_tab(page):
 def test_the_tab_is_accessible_and_fits(visit, width, scheme, language):
     visited = visit(width=width, scheme=scheme, language=language, path="/#obfuscate")
     page = visited.page
+    assert page.evaluate("scrollY") == 0  # the address does not scroll the tabs away
     page.locator("#obfuscate-example").click()
     expect(page.locator("#obfuscate-noisy")).not_to_be_empty()
     page.locator("#obfuscate-seed").fill("-1")

@@ -62,7 +62,7 @@ def test_text_is_restored_while_it_is_written_and_changes_are_marked(opened):
     style = "one => [getComputedStyle(one).borderBottomStyle, getComputedStyle(one).borderBottomWidth]"
     assert syllable(page, 0).evaluate(style)[0] in ("solid", "dotted")  # seen without colour
     assert re.fullmatch(r"8자 바뀜 · \d+ms", page.locator("#restored-count").inner_text())
-    expect(page.locator("#restored-spoken")).to_have_text("되살렸어요. 11자 가운데 8자가 바뀌었어요.")
+    expect(page.locator("#restored-spoken")).to_have_text(f"되살렸어요. 11자 가운데 8자가 바뀌었어요. {CLEAN}")
 
 
 def test_a_choice_takes_the_place_of_a_syllable_by_mouse(opened):

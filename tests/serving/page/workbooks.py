@@ -49,7 +49,7 @@ def workbook(path: Path) -> Path:
     return path
 
 
-def archive(sheet: str, strings: str = "", **more: str) -> bytes:
+def archive(sheet: str | bytes, strings: str = "", **more: str) -> bytes:
     """Write a workbook by hand, as other programs do: with prefixes, absolute paths and names of their own."""
     relation = '<Relationship Id="{}" Type="' + RELATIONS + '/{}" Target="{}"/>'
     found = {

@@ -5,15 +5,17 @@ In:  await post("v1/restore", {text: "확잠실읾"}, {signal}).
 Out: the answer's JSON, or a Fault that people have to know about: {status: 422, key: "fault.422", error: "…", …}.
 
 401 asks for the key and then goes on. 429 waits as long as the service says. A service that cannot be reached, or is
-just ending (503), is asked again until it is back. Only `signal` ends the waiting, with an AbortError. What is sent has
-therefore to be right when it arrives twice; feedback has an id of its own for that.
+just ending (503), is asked again until it is back. 502 and 504 may come of a model's own server, for which every
+question is work: after three more questions they are a Fault. Only `signal` ends the waiting otherwise, with an
+AbortError. What is sent has to be right when it arrives twice; feedback has an id of its own for that.
 */
 
 import { waitForKey, currentKey, keyWasWrong, keyWasRight } from "./key.js";
 import { notify } from "./notice.js";
 
-const AWAY = new Set([502, 503, 504]);
 const AGAIN_SECONDS = [1, 2, 4, 8];
+const FAILED = new Set([502, 504]);
+const MAX_FAILED = 3;
 const MAX_BUSY = 20;
 
 /* When the service takes requests again, in seconds of this page; newer ones wait as well, however fast people type. */
@@ -42,14 +44,15 @@ export function remove(path, options) {
 }
 
 async function ask(method, path, body, { signal } = {}) {
-  let away = 0;
+  let [away, failed] = [0, 0];
   for (let busy = 0; ;) {
     const early = quietUntil - performance.now() / 1000;
     if (early > 0) await sleep(early, signal);
     const sentKey = currentKey();
     const answer = await send(method, path, body, sentKey, signal);
-    if (answer === null || AWAY.has(answer.status)) {
+    if (answer === null || answer.status === 503 || (FAILED.has(answer.status) && failed < MAX_FAILED)) {
       notify("notice.away");
+      if (FAILED.has(answer?.status)) failed += 1;
       await sleep(answer?.retryAfter ?? AGAIN_SECONDS[Math.min(away, AGAIN_SECONDS.length - 1)], signal);
       away += 1;
     } else if (answer.status === 401) {

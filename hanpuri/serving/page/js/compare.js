@@ -44,6 +44,7 @@ export function start(service) {
   service.then((told) => {
     limits = told.limits;
     takesVotes = told.feedback;
+    if (!takesVotes) show(field("what"), "compare.what_no_votes");
   });
 }
 
@@ -76,7 +77,7 @@ async function compare() {
 
 function hideResult() {
   [compared, ballot] = [null, null];
-  field("result").hidden = true;
+  field("result").hidden = field("going-on").hidden = true;
   for (const name of ["fault", "said", "vote-said"]) show(field(name), null);
 }
 
@@ -95,8 +96,9 @@ function showResult(answer) {
   field("voting").hidden = answer.same || !takesVotes;
   field("no-votes").hidden = answer.same || takesVotes;
   mayVote(true);
-  field("result").hidden = false;
-  field("result").focus();
+  field("result").hidden = field("going-on").hidden = false;
+  // Whoever writes on meanwhile goes on writing: in the result, a digit would be a vote.
+  if (!document.activeElement.matches("textarea, input")) field("result").focus();
 }
 
 /*
@@ -129,18 +131,15 @@ function mayVote(may) {
     field(`vote-${choice}`).disabled = !may;
     field(`vote-${choice}`).setAttribute("aria-pressed", String(ballot?.choice === choice));
   }
+  field("consent").disabled = !may;  // what is sent is not changed by it any more
 }
 
 async function vote(choice) {
   if (ballot?.choice !== choice) ballot = { id: makeId(), choice };
   const mine = { ...ballot, compared };
   mayVote(false);
-  const { comparison, noisy, left, right } = compared;
   try {
-    const { models } = await post("v1/feedback", {
-      kind: "vote", comparison, noisy, left: left.text, right: right.text, choice, id: mine.id, visitor,
-      consent: field("consent").checked,
-    });
+    const { models } = await sendVote(mine);
     count(models, choice);
     sent.push(mine.id);
     if (compared === mine.compared) tellNames(models, choice);
@@ -149,8 +148,32 @@ async function vote(choice) {
     if (compared !== mine.compared) return;
     mayVote(true);
     show(field("vote-said"), fault.key, fault.values);
+    if (isFree()) field(`vote-${choice}`).focus();
   }
   showSent();
+}
+
+/*
+A service that was started anew does not know its own comparison any more. It is asked for another one; if both models
+still make these texts, the vote goes with that one, on whichever side they stand there.
+*/
+async function sendVote(vote) {
+  const consent = field("consent").checked;
+  const send = ({ comparison, noisy, left, right }, choice) => post("v1/feedback", {
+    kind: "vote", comparison, noisy, left: left.text, right: right.text, choice, id: vote.id, visitor, consent,
+  });
+  const { noisy, left, right } = vote.compared;
+  try {
+    return await send(vote.compared, vote.choice);
+  } catch (fault) {
+    if (fault.status !== 422) throw fault;
+    const renewed = await post("v1/compare", { text: noisy });
+    const texts = [renewed.left.text, renewed.right.text];
+    if (texts[0] === left.text && texts[1] === right.text) return send(renewed, vote.choice);
+    if (texts[0] !== right.text || texts[1] !== left.text) throw Object.assign(fault, { key: "compare.outdated" });
+    const { models } = await send(renewed, { left: "right", right: "left" }[vote.choice] ?? vote.choice);
+    return { models: { left: models.right, right: models.left } };
+  }
 }
 
 function tellNames(models, choice) {
@@ -159,7 +182,12 @@ function tellNames(models, choice) {
     field(`${side}-card`).classList.toggle("voted", choice === side || choice === "both");
   }
   show(field("vote-said"), "compare.told", models);
-  field("next").focus();
+  if (isFree()) field("next").focus();
+}
+
+/* Whether the focus is where the vote left it: nobody is called back who went on elsewhere while it was sent. */
+function isFree() {
+  return document.activeElement === document.body || field("result").contains(document.activeElement);
 }
 
 function count(models, choice) {

@@ -5,6 +5,7 @@ It lies in sessionStorage, not in localStorage: who uses the machine next finds 
 */
 
 import { show } from "./language.js";
+import { notify } from "./notice.js";
 
 const REMEMBERED = "hanpuri.key";
 let key = remembered();
@@ -21,7 +22,9 @@ export function waitForKey(signal) {
   const form = document.getElementById("key");
   if (form.hidden) {
     form.hidden = false;
-    document.getElementById("key-input").focus();
+    // Whoever writes at this moment would go on in the wrong field.
+    if (document.activeElement.matches("textarea, input")) notify("key.title");
+    else document.getElementById("key-input").focus();
   }
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();

@@ -13,6 +13,7 @@ import { codePoints, marked } from "./marking.js";
 import { restoreText } from "./restore.js";
 
 const REST_SECONDS = 0.15;
+const SPEAK_SECONDS = 1.0;     // a screen reader is told once the hand rests, not at every step of a slider
 const MAX_SEED = 1_000_000;
 const MIDDLE = 0.5;
 const SLIDERS = ["liaison", "doubling", "change", "tail_insertion"];
@@ -29,6 +30,7 @@ const ranges = [...SLIDERS, "strength"];
 let limits = null;
 let running = null;
 let timer = null;
+let speaking = null;
 let noisy = "";
 let example = 0;
 
@@ -125,10 +127,14 @@ function take(answer) {
   noisy = answer?.noisy ?? "";
   const cleanAt = new Map(answer?.edits.map(({ position, clean }) => [position, clean]));
   const markOf = (position) => (cleanAt.has(position) ? mark(cleanAt.get(position)) : null);
-  field("noisy").replaceChildren(marked(noisy, markOf));
+  const place = field("noisy");
+  place.replaceChildren(marked(noisy, markOf));
+  place.tabIndex = place.scrollHeight > place.clientHeight ? 0 : -1;  // so that it is scrolled by keyboard
   for (const name of ["copy", "restore"]) field(name).disabled = noisy === "";
-  if (answer) show(field("count"), "obfuscate.count", { changed: cleanAt.size, characters: codePoints(noisy).length });
-  else show(field("count"), null);
+  const values = { changed: cleanAt.size, characters: codePoints(noisy).length };
+  show(field("count"), answer && "obfuscate.count", values);
+  clearTimeout(speaking);
+  if (answer) speaking = setTimeout(() => show(field("spoken"), "obfuscate.count", values), SPEAK_SECONDS * 1000);
 }
 
 function mark(clean) {

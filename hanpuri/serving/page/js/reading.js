@@ -20,17 +20,20 @@ export class Reading {
   restored = [];
   choices = new Map();  // position ─► [{text, confidence}, …]
 
-  /* Take an answer; what was chosen stays where the input around it did not change. */
+  /*
+  Take an answer; what was chosen stays where the input around it did not change. `null`, where there is none, leaves
+  the choices for the next one.
+  */
   take(answer) {
-    const noisy = answer ? codePoints(answer.noisy) : [];
     this.lost = this.hand ?? this.lost;
     this.hand = null;
-    this.chosen = carryOver(this.chosen, this.noisy, noisy);
     this.answer = answer;
-    this.noisy = noisy;
     this.restored = answer ? codePoints(answer.text) : [];
     this.choices = new Map((answer?.alternatives ?? []).map(({ position, choices }) => [position, choices]));
-    if (!answer) this.chosen.clear();
+    if (!answer) return;
+    const noisy = codePoints(answer.noisy);
+    this.chosen = carryOver(this.chosen, this.noisy, noisy);
+    this.noisy = noisy;
     for (const position of this.chosen.keys()) {
       if (!this.isAligned || this.chosen.get(position) === this.restored[position]) this.chosen.delete(position);
     }
@@ -43,7 +46,7 @@ export class Reading {
 
   get text() {
     if (this.hand !== null) return this.hand;
-    if (this.chosen.size === 0) return this.answer?.text ?? "";
+    if (this.answer === null || this.chosen.size === 0) return this.answer?.text ?? "";
     return this.restored.map((character, position) => this.chosen.get(position) ?? character).join("");
   }
 
@@ -98,6 +101,7 @@ export class Reading {
   /* A new text begins: nothing of the last one is to come back. */
   forget() {
     this.hand = this.lost = null;
+    this.chosen.clear();
   }
 
   /* Bring back what was written by hand before the input changed. */

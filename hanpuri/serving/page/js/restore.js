@@ -18,6 +18,7 @@ const REST_SECONDS = 0.15;
 const LONGEST_SECONDS = 0.5;   // without a request, while somebody types on
 const WORKING_SECONDS = 0.4;   // after that long the page says that it works
 const SPEAK_SECONDS = 1.0;     // a screen reader is told once the typing rests, not at every syllable
+const MAX_SPOKEN = 200;        // characters; of a longer text only the numbers are spoken
 const NUM_ALTERNATIVES = 4;
 /* Written afresh and obfuscated by `hanpuri obfuscate`. */
 const EXAMPLES = [
@@ -73,9 +74,9 @@ export function start(service) {
     element("edit").focus();  // the button that had the focus is gone
   });
   element("model").addEventListener("change", () => { restore(); });
+  element("retry").addEventListener("click", retry);
   onLanguage(showNumbers);
-  service.then((told) => { limits = told.limits; onInput(); });
-  offerModels();
+  service.then((told) => { limits = told.limits; onInput(); offerModels(); });
 }
 
 /* Without this list the service's first model answers. */
@@ -90,7 +91,17 @@ async function offerModels() {
 
 function showExample(example) {
   replaceText(EXAMPLES[example]);
-  // On a phone the keyboard would cover what the example is about.
+  leaveToTouch();
+}
+
+function retry() {
+  noisy.focus();  // the button that had the focus goes away
+  leaveToTouch();
+  restore();
+}
+
+/* On a phone the keyboard would cover what there is to read. */
+function leaveToTouch() {
   if (matchMedia("(hover: none)").matches) noisy.blur();
 }
 
@@ -146,6 +157,7 @@ async function restore() {
     if (fault.key === undefined) throw fault;
     take(null);
     show(element("noisy-fault"), fault.key, fault.values);
+    element("retrying").hidden = fault.status < 500 && fault.status !== 429;  // the same is refused again
   } finally {
     clearTimeout(working);
     if (running === mine) running = null;
@@ -156,7 +168,8 @@ async function restore() {
 function take(answer) {
   reading.take(answer);
   showReading();
-  changed(answer ? "restore.said" : null, { changed: reading.numChanged, characters: reading.noisy.length });
+  const key = reading.isAligned ? "restore.said" : "restore.said_unaligned";
+  changed(answer ? key : null, { changed: reading.numChanged, characters: reading.noisy.length });
 }
 
 /* Say what is too long before the service has to; true, if nothing is. */
@@ -165,6 +178,7 @@ function showFault(text) {
   const tooLong = limits !== null && length > limits.characters;
   const values = tooLong ? { limit: limits.characters, over: length - limits.characters } : {};
   show(element("noisy-fault"), tooLong ? "restore.too_long" : null, values);
+  element("retrying").hidden = true;
   return !tooLong;
 }
 
@@ -175,7 +189,8 @@ function showNumbers() {
   if (!answer) show(element("restored-count"), null);
   else {
     const milliseconds = Math.round(answer.milliseconds);
-    show(element("restored-count"), "restore.figures", { changed: reading.numChanged, milliseconds });
+    const key = reading.isAligned ? "restore.figures" : "restore.figures_unaligned";
+    show(element("restored-count"), key, { changed: reading.numChanged, milliseconds });
   }
 }
 
@@ -195,14 +210,20 @@ function changed(key, values) {
   showNumbers();
   clearTimeout(speaking);
   show(said, null);
-  if (key === "restore.said") speaking = setTimeout(() => speak(key, values), SPEAK_SECONDS * 1000);
+  if (key?.startsWith("restore.said")) speaking = setTimeout(() => speak(key, values), SPEAK_SECONDS * 1000);
   else if (key) show(said, key, values);
   for (const listener of listeners) listener(reading);
 }
 
-/* What the eye sees anyhow is only spoken. */
+/* What the eye sees anyhow is only spoken: the text in one piece, for in it each marked syllable is a button. */
 function speak(key, values) {
-  show(element("restored-spoken"), key, values);
+  const spoken = element("restored-spoken");
+  show(spoken, key, values);
+  if (reading.noisy.length > MAX_SPOKEN) return;
+  const text = document.createElement("span");
+  text.lang = "ko";
+  text.textContent = ` ${reading.text}`;
+  spoken.append(text);
 }
 
 async function copy() {

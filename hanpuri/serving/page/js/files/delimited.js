@@ -34,6 +34,11 @@ export function readTable(text, name) {
   return { records, delimiter, quotes, width };
 }
 
+/* Whether the first lines, two at least, all have one and the same number of tabs. */
+export function isTabTable(text) {
+  return /[\r\n]./.test(text) && evenness(text, "\t") === 1;
+}
+
 /* Cut a text into records of cells, `limit` of them at most. */
 export function readRecords(text, delimiter, { quotes = true, limit = Infinity } = {}) {
   const plain = new RegExp(`[^\\r\\n${delimiter === "|" ? "\\|" : delimiter}]*`, "y");

@@ -11,7 +11,10 @@ a mark, by which Excel knows it: no browser can write CP949, and it lacks letter
 import { FileFault } from "./faults.js";
 
 const MARKS = [["utf-8", [0xef, 0xbb, 0xbf]], ["utf-16le", [0xff, 0xfe]], ["utf-16be", [0xfe, 0xff]]];
+const NARROW = ["utf-8", "euc-kr"];  // a browser's "euc-kr" is all of CP949
 const LOOKED_AT = 4096;
+// What stands in no text: bytes of something else that were read in pairs.
+const NO_TEXT = /[\0-\x08\x0e-\x1f\p{Cn}\p{Co}]/u;
 
 export function decode(bytes) {
   for (const [encoding, mark] of MARKS) {
@@ -20,12 +23,14 @@ export function decode(bytes) {
     if (text === null) throw unreadable(bytes, [encoding]);
     return { text, encoding, mark: true };
   }
-  const encodings = guessEncodings(bytes);
-  for (const encoding of encodings) {
-    const text = tryDecode(bytes, encoding);
-    if (text !== null && !text.includes("\0")) return { text, encoding, mark: false };
-  }
-  throw unreadable(bytes, encodings);
+  const narrow = decodeUnmarked(bytes, NARROW);
+  const zero = bytes.indexOf(0);
+  if (narrow && zero < 0) return narrow;
+  const { encodings, isSure } = guessWide(bytes);
+  const wide = zero >= 0 && (isSure || !narrow) ? decodeUnmarked(bytes, encodings) : null;
+  if (wide && !NO_TEXT.test(wide.text)) return wide;
+  if (narrow) throw new FileFault("files.fault_nul", { line: lineOf(bytes, zero) });
+  throw unreadable(bytes, NARROW);
 }
 
 /* Text ─► bytes, as the file was from which it came. */
@@ -37,14 +42,28 @@ export function encode(text, { encoding, mark }) {
   return new Uint8Array(view.buffer);
 }
 
-/* What to try: bytes that are 0 stand in UTF-16 alone, there mostly on the side of the higher byte. */
-function guessEncodings(bytes) {
+function decodeUnmarked(bytes, encodings) {
+  for (const encoding of encodings) {
+    const text = tryDecode(bytes, encoding);
+    if (text !== null) return { text, encoding, mark: false };
+  }
+  return null;
+}
+
+/* Which UTF-16 it may be: bytes that are 0 are many there, nearly all on the side of the higher byte. */
+function guessWide(bytes) {
   const zeros = [0, 0];
-  for (let at = 0; at < Math.min(bytes.length, LOOKED_AT); at += 1) {
+  const looked = Math.min(bytes.length, LOOKED_AT);
+  for (let at = 0; at < looked; at += 1) {
     if (bytes[at] === 0) zeros[at % 2] += 1;
   }
-  if (zeros[0] === zeros[1]) return ["utf-8", "euc-kr"];  // a browser's "euc-kr" is all of CP949
-  return [zeros[1] > zeros[0] ? "utf-16le" : "utf-16be"];
+  const isSure = Math.max(...zeros) * 4 >= looked;
+  return { encodings: [zeros[1] > zeros[0] ? "utf-16le" : "utf-16be"], isSure };
+}
+
+/* The line, from 1, in which a byte stands. */
+function lineOf(bytes, at) {
+  return bytes.subarray(0, at).reduce((line, byte) => line + (byte === 0x0a), 1);
 }
 
 function tryDecode(bytes, encoding) {

@@ -7,6 +7,7 @@ Steps, of which one is shown at a time: nothing opened ─► "choice" ─► "w
 
 import { sleep } from "../api.js";
 import { number, show, word } from "../language.js";
+import { notify } from "../notice.js";
 import { FileFault } from "./faults.js";
 import { Reader } from "./reader.js";
 import { Restoring } from "./restoring.js";
@@ -27,7 +28,7 @@ const CHOICES = ["files-sheet", "files-header", "files-column", "files-start"];
 let limits = null;      // a promise of the service's limits
 let reader = null;
 let told = null;        // what the worker said of the file that is open
-let work = null;        // {restoring, tooLong, signalling, startedAt}
+let work = null;        // {restoring, plan, isTaken, signalling, startedAt, startedWith}
 let choosing = null;    // what had the focus before choices were switched off
 
 export function start(service) {
@@ -37,6 +38,10 @@ export function start(service) {
     event.target.value = "";  // so that the same file can be chosen again
   });
   startDropping();
+  element("files-download").addEventListener("click", () => {
+    work.isTaken = true;
+    show(element("files-fault"), null);
+  });
   element("files-sheet").addEventListener("change", (event) => look("sheet", { sheet: Number(event.target.value) }));
   element("files-header").addEventListener("change", (event) => look("describe", { header: Number(event.target.value) }));
   element("files-column").addEventListener("change", () => showPreview(told));
@@ -70,10 +75,11 @@ function startDropping() {
 
 async function open(files) {
   if (files.length === 0) return;
-  close();
-  if (files.length > 1) return fail(new FileFault("files.fault_many", { count: files.length }));
   const [file] = files;
+  if (wouldBeLost()) return fail(new FileFault("files.fault_not_done"));
+  if (files.length > 1) return fail(new FileFault("files.fault_many", { count: files.length }));
   if (file.size > MAX_FILE_BYTES) return fail(new FileFault("files.fault_big", { limit: MAX_FILE_BYTES / 1e6 }));
+  close();
   show(element("files-said"), "files.reading");
   const mine = new Reader();
   reader = mine;
@@ -84,7 +90,8 @@ async function open(files) {
     offerSheets(found);
     shown("choice");
     take(found);
-    show(element("files-said"), "files.opened", { rows: found.numRows });
+    if (found.numRows > 0) show(element("files-said"), "files.opened", { rows: found.numRows });
+    else show(element("files-said"), null);
     element("files-choice").focus();  // what had the focus is hidden now
   } catch (fault) {
     if (reader === mine) fail(fault);  // else another file was given meanwhile
@@ -97,7 +104,6 @@ async function look(ask, given) {
   mayChoose(false);
   try {
     take(await mine.ask(ask, given));
-    show(element("files-fault"), null);
   } catch (fault) {
     if (reader === mine) fail(fault);
   } finally {
@@ -120,6 +126,7 @@ function take(found) {
   fillChoice(told);
   showPreview(told);
   element("files-start").disabled = told.numRows === 0;
+  show(element("files-fault"), told.numRows === 0 ? "files.fault_no_rows" : null);
 }
 
 async function begin() {
@@ -128,8 +135,8 @@ async function begin() {
   mayChoose(false);
   try {
     const taken = await limits;
-    const { texts, batches, tooLong } = await mine.ask("plan", { ...choice, limits: taken });
-    work = { restoring: new Restoring(texts, { batches, model: element("model").value }), tooLong };
+    const { texts, batches, ...plan } = await mine.ask("plan", { ...choice, limits: taken });
+    work = { restoring: new Restoring(texts, { batches, model: element("model").value }), plan };
     await run();
   } catch (fault) {
     if (reader === mine) fail(fault);
@@ -154,8 +161,12 @@ async function run() {
     if (work === mine) await finish(mine);
   } catch (fault) {
     if (work !== mine) return;
-    if (mine.signalling.signal.aborted) show(element("files-said"), "files.stopped");
-    else fail(fault);
+    if (mine.signalling.signal.aborted) {
+      notify(null);  // nobody asks any more
+      show(element("files-said"), "files.stopped");
+    } else {
+      fail(fault);
+    }
     isRunning(false);
   } finally {
     mine.signalling.abort();
@@ -163,6 +174,8 @@ async function run() {
 }
 
 function isRunning(running) {
+  show(element("files-bar-label"), running ? "files.working" : "files.paused");
+  if (!running) show(element("files-left"), null);
   element("files-stop").hidden = !running;
   for (const id of ["files-resume", "files-close-work"]) element(id).hidden = running;
   element(running ? "files-stop" : "files-resume").focus();
@@ -188,6 +201,7 @@ async function tellNowAndThen(mine) {
   try {
     for (;;) {
       await sleep(TOLD_SECONDS, signal);
+      progress(restoring);  // the time that is left grows while nothing comes back
       show(element("files-said"), "files.counts", { done: restoring.numDone, all: restoring.texts.length });
     }
   } catch {
@@ -195,27 +209,29 @@ async function tellNowAndThen(mine) {
   }
 }
 
-async function finish({ restoring, tooLong }) {
+async function finish({ restoring, plan }) {
   const { bytes, name, formulaLike } = await reader.ask("write", { restored: restoring.restored });
   const link = element("files-download");
   link.href = URL.createObjectURL(new Blob([bytes], { type: TYPES[told.kind] }));
   link.download = name;
   const changed = restoring.restored.filter((text, at) => text !== null && text !== restoring.texts[at]).length;
   show(element("files-summary"), "files.summary", { all: restoring.numDone, changed });
-  element("files-remarks").replaceChildren(...remarks(restoring, tooLong, formulaLike));
+  element("files-remarks").replaceChildren(...remarks(restoring, plan, formulaLike));
   shown("done");
+  show(element("files-fault"), null);
   show(element("files-said"), "files.done");
   link.focus();
 }
 
 /* What somebody should know of the new file, an entry a line. */
-function remarks({ numRefused }, tooLong, formulaLike) {
+function remarks({ numRefused }, { tooLong, numWithoutValue }, formulaLike) {
   const uneven = told.uneven;
   const found = [
     [told.encoding === "euc-kr", "files.remark_mark"],
     [told.kind === "csv" && told.encoding === "utf-8" && !told.mark, "files.remark_utf8"],
     [tooLong.count > 0, "files.remark_long", { count: tooLong.count, lines: listLines(tooLong) }],
     [numRefused > 0, "files.remark_refused", { count: numRefused }],
+    [numWithoutValue > 0, "files.remark_formulas", { count: numWithoutValue }],
     [uneven.count > 0, "files.remark_uneven", { count: uneven.count, lines: listLines(uneven) }],
     [formulaLike > 0, "files.remark_formula", { count: formulaLike }],
   ];
@@ -252,11 +268,17 @@ function close({ keepFault = false } = {}) {
 function shown(step) {
   for (const one of STEPS) element(`files-${one}`).hidden = one !== step;
   element("files-opening").hidden = step !== null;
+  // Not before there is something to lose: some browsers keep no page for "back" that listens to this.
   if (step === "work") window.addEventListener("beforeunload", confirmLeaving);
-  else window.removeEventListener("beforeunload", confirmLeaving);
+  else if (step === null) window.removeEventListener("beforeunload", confirmLeaving);
 }
 
-/* Whoever leaves the page while a file is being restored is asked whether they mean it. */
+/* Whether something was restored, or is being restored, that nobody has downloaded yet. */
+function wouldBeLost() {
+  return work !== null && !work.isTaken;
+}
+
+/* Whoever leaves the page then is asked whether they mean it. */
 function confirmLeaving(event) {
-  event.preventDefault();
+  if (wouldBeLost()) event.preventDefault();
 }

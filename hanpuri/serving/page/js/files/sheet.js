@@ -2,7 +2,9 @@
 The XML of one sheet ─► its rows; and the same XML with one more column.
 
 In:  '<sheetData><row r="2"><c r="A2" t="s"><v>0</v></c></row></sheetData>', and the strings that cells point to.
-Out: {rows: [{line: 2, cells: ["뽱이"]}], width: 1}; a cell that holds nothing is "", a number stands as it is written.
+Out: {rows: [{line: 2, cells: ["뽱이"]}], width: 1}; a number stands as it is written. Cells that are not there are holes in
+the array: a row may reach to the 16,384th column, and have two. `unknown` of a row names columns whose formula was never
+worked out, as programs write it that are no spreadsheet.
 
 A new cell is put into the XML where its row ends, as a string of its own, with the style of the cell that it was made
 of. A string is never a formula, whatever it begins with. All else stays as it was written, letter by letter.
@@ -12,7 +14,8 @@ import { FileFault } from "./faults.js";
 import { unescapeString } from "./workbook.js";
 import { attribute, escape, scanXml, textOf } from "./xml.js";
 
-const MAX_COLUMNS = 16_384;
+export const MAX_COLUMNS = 16_384;
+const TEXTS = new Set(["s", "str", "inlineStr"]);
 
 /* Read the rows; `width` counts the columns that hold something or belong to a merged cell. */
 export function readSheet(xml, strings) {
@@ -24,10 +27,10 @@ export function readSheet(xml, strings) {
     if (step.kind !== "cell" || !step.isFull) continue;
     const row = rows[rows.length - 1];
     row.cells[step.column] = step.text;
+    if (step.hasFormula && step.text === "" && step.type !== "str") (row.unknown ??= []).push(step.column);
     row.isBlank &&= step.text === "";
     width = Math.max(width, step.column + 1);
   }
-  for (const row of rows) row.cells = Array.from({ length: row.cells.length }, (_, column) => row.cells[column] ?? "");
   return { rows, width };
 }
 
@@ -36,22 +39,21 @@ Add a column at `width`. `values` holds a string for each row of `readSheet`, or
 the column whose style and width it takes.
 */
 export function addSheetColumn(xml, strings, width, values, source) {
-  if (width >= MAX_COLUMNS) throw new FileFault("files.fault_wide");
   const cuts = [];  // [from, to, text]: what takes the place of xml.slice(from, to)
   let row = -1;
-  let style;
+  let like = null;
   let place = null;
   for (const step of walk(xml, strings)) {
     if (step.kind === "row") {
       row += 1;
-      [style, place] = [undefined, null];
+      [like, place] = [null, null];
       if (values[row] !== null) cuts.push(...widenSpans(xml, step, width));
     } else if (step.kind === "cell") {
-      if (step.column === source) style = step.style;
+      if (step.column === source) like = step;
       if (step.column >= width) place ??= [step.start, step.column === width ? step.end : step.start];
     } else if (step.kind === "rowEnd" && values[row] !== null) {
       const [from, to] = place ?? [step.start, step.start];
-      cuts.push([from, to, newCell(step, columnName(width) + step.line, style, values[row])]);
+      cuts.push([from, to, newCell(step, columnName(width) + step.line, like, values[row])]);
     } else if (step.kind === "dimension") {
       cuts.push(...widenDimension(xml, step, width));
     } else if (step.kind === "columns") {
@@ -147,9 +149,13 @@ function finishCell(cell, strings) {
   else if (type === "str" || type === "inlineStr") cell.text = unescapeString(text);
 }
 
-function newCell({ prefix }, reference, style, value) {
+/* A string; what is no text but a number, a date, true or false is copied as it is, and so looks the same. */
+function newCell({ prefix }, reference, like, value) {
   const p = prefix && `${prefix}:`;
-  const s = style === undefined ? "" : ` s="${escape(style)}"`;
+  const s = like?.style === undefined ? "" : ` s="${escape(like.style)}"`;
+  if (like && like.text === value && !TEXTS.has(like.type)) {
+    return `<${p}c r="${reference}"${s} t="${escape(like.type)}"><${p}v>${escape(value)}</${p}v></${p}c>`;
+  }
   const text = escape(escapeString(value));
   return `<${p}c r="${reference}"${s} t="inlineStr"><${p}is><${p}t xml:space="preserve">${text}</${p}t></${p}is></${p}c>`;
 }

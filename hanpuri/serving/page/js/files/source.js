@@ -12,11 +12,11 @@ A row's cell is left alone where it is empty or longer than the service takes; w
 to restore, and the new column holds it as it is.
 */
 
-import { addColumn, readTable } from "./delimited.js";
+import { addColumn, isTabTable, readTable } from "./delimited.js";
 import { decode, encode } from "./encodings.js";
 import { FileFault } from "./faults.js";
 import { readLines, replaceLines } from "./lines.js";
-import { addSheetColumn, readSheet } from "./sheet.js";
+import { addSheetColumn, MAX_COLUMNS, readSheet } from "./sheet.js";
 import { isOldOffice, isZip, oldOfficeFault, openWorkbook, packWorkbook, sheetText } from "./workbook.js";
 
 const NEW_COLUMN = "restored";
@@ -27,18 +27,23 @@ const PREVIEW_ROWS = 4;
 const PREVIEW_COLUMNS = 12;
 const PREVIEW_LENGTH = 80;
 const NAMED_LINES = 5;
+const PDF = [0x25, 0x50, 0x44, 0x46, 0x2d];
 const HANGUL = /\p{Script=Hangul}/u;
 const ALL_HANGUL = /\p{Script=Hangul}/gu;
 
 export function openSource(name, bytes) {
   if (isOldOffice(bytes)) throw oldOfficeFault(bytes);
+  if (PDF.every((byte, at) => bytes[at] === byte)) throw new FileFault("files.fault_binary");
   if (isZip(bytes)) {
     return openBestSheet({ name, kind: "xlsx", workbook: openWorkbook(bytes) });
   }
   if (/\.(xlsx|xlsm|xlsb|xls|ods|numbers)$/i.test(name)) throw new FileFault("files.fault_no_workbook");
   const { text, encoding, mark } = decode(bytes);
   const source = { name, text, encoding, mark };
-  if (/\.(csv|tsv)$/i.test(name)) Object.assign(source, { kind: "csv", table: readTable(text, name) });
+  const isTabbed = !/\.csv$/i.test(name) && isTabTable(text);  // Excel names tables with tabs .txt
+  if (isTabbed || /\.(csv|tsv)$/i.test(name)) {
+    Object.assign(source, { kind: "csv", table: readTable(text, isTabbed ? `${name}.tsv` : name) });
+  }
   else Object.assign(source, { kind: "txt", table: { records: readLines(text), width: 1 } });
   return withRecords(source, source.table.records, source.table.width);
 }
@@ -46,9 +51,9 @@ export function openSource(name, bytes) {
 /* Look at another sheet of a workbook, counted from 0. */
 export function selectSheet(source, number) {
   const { workbook } = source;
-  const xml = sheetText(workbook, workbook.sheets[number]);
-  const { rows, width } = readSheet(xml, workbook.strings);
-  return withRecords({ ...source, sheet: number, xml }, rows, width);
+  const { text, encoding, mark } = sheetText(workbook, workbook.sheets[number]);
+  const { rows, width } = readSheet(text, workbook.strings);
+  return withRecords({ ...source, sheet: number, text, encoding, mark }, rows, width);
 }
 
 /* What can be chosen; `header` is the row that holds the names (-1: none), guessed if not given. */
@@ -57,7 +62,9 @@ export function describe(source, header = guessHeader(source)) {
   const names = records[header]?.cells ?? [];
   const columns = Array.from({ length: width }, (_, column) => ({ name: names[column]?.trim() ?? "" }));
   const first = records.slice(0, HEADER_ROWS);
-  const headers = first.map(({ line, cells }, row) => ({ row, line, text: cut(cells.join(" · ")) }));
+  const headers = first.map(({ line, cells }, row) => {
+    return { row, line, text: cut(cells.filter((cell) => cell !== "").join(" · ")) };
+  });
   return {
     kind, encoding, mark, header, columns, sheet,
     sheets: workbook ? workbook.sheets.map(({ name }) => name) : [],
@@ -69,8 +76,12 @@ export function describe(source, header = guessHeader(source)) {
   };
 }
 
-/* What is to be done: {texts, places, tooLong}; places[row] is the number of the row's text, or -1. */
-export function planTexts({ records }, { column, header }, limits) {
+/*
+What is to be done: {texts, places, tooLong, numWithoutValue}; places[row] is the number of the row's text, or -1, and the
+last one counts formulas of which the file does not hold what they come to.
+*/
+export function planTexts({ kind, records, width }, { column, header }, limits) {
+  if (kind === "xlsx" && width >= MAX_COLUMNS) throw new FileFault("files.fault_wide");
   const texts = [];
   const numberOf = new Map();
   const tooLong = [];
@@ -84,16 +95,25 @@ export function planTexts({ records }, { column, header }, limits) {
     if (!numberOf.has(text)) numberOf.set(text, texts.push(text) - 1);
     return numberOf.get(text);
   });
-  if (texts.length === 0) throw new FileFault(tooLong.length ? "files.fault_all_long" : "files.fault_no_hangul");
-  return { texts, places, tooLong: { count: tooLong.length, lines: tooLong.slice(0, NAMED_LINES) } };
+  if (texts.length === 0) {
+    const key = tooLong.length > 0 ? "files.fault_all_long" : width > 1 ? "files.fault_no_hangul" : "files.fault_no_korean";
+    throw new FileFault(key);
+  }
+  const numWithoutValue = records.filter(({ unknown }, row) => row > header && unknown?.includes(column)).length;
+  return { texts, places, tooLong: { count: tooLong.length, lines: tooLong.slice(0, NAMED_LINES) }, numWithoutValue };
 }
 
 /* The new file: {bytes, name, formulaLike}; `restored` holds a string for each text of the plan, or null. */
 export function writeSource(source, choice, { places, tooLong }, restored) {
   const values = source.records.map((record, row) => newValue(source, choice, record, row, places[row], restored));
   const formulaLike = source.kind === "csv" ? values.filter((value) => /^[=+\-@\t]/.test(value ?? "")).length : 0;
-  const name = source.name.replace(/(\.[^.]*)?$/, (ending) => `_${NEW_COLUMN}${ending}`);
-  return { bytes: newBytes(source, choice, values), name, formulaLike, tooLong };
+  return { bytes: newBytes(source, choice, values), name: newFileName(source), formulaLike, tooLong };
+}
+
+/* "후기.csv" ─► "후기_restored.csv"; a workbook that is called otherwise, which Excel would not open, becomes .xlsx. */
+function newFileName({ name, kind }) {
+  const isMisnamed = kind === "xlsx" && !/\.(xlsx|xlsm|xltx|xltm)$/i.test(name);
+  return name.replace(/(\.[^.]*)?$/, (ending) => `_${NEW_COLUMN}${isMisnamed ? ".xlsx" : ending}`);
 }
 
 function newValue({ kind, records }, { column, header }, { cells }, row, place, restored) {
@@ -105,10 +125,10 @@ function newValue({ kind, records }, { column, header }, { cells }, row, place, 
 }
 
 function newBytes(source, { column }, values) {
-  const { kind, text, table, workbook, sheet, xml, width } = source;
+  const { kind, text, table, workbook, sheet, width } = source;
   if (kind === "xlsx") {
-    const changed = addSheetColumn(xml, workbook.strings, width, values, column);
-    return packWorkbook(workbook, workbook.sheets[sheet], changed);
+    const changed = addSheetColumn(text, workbook.strings, width, values, column);
+    return packWorkbook(workbook, workbook.sheets[sheet], changed, source);
   }
   const changed = kind === "csv" ? addColumn(text, table, values) : replaceLines(text, table.records, values);
   return encode(changed, source);
@@ -162,7 +182,7 @@ function guessHeader({ kind, records, width }) {
 function standsOut(records, row) {
   const below = records.slice(row + 1, row + 1 + GUESSED_FROM).filter(({ isBlank }) => !isBlank);
   if (below.length === 0) return false;
-  const mean = below.reduce((sum, { cells }) => sum + cells[0].length, 0) / below.length;
+  const mean = below.reduce((sum, { cells }) => sum + (cells[0] ?? "").length, 0) / below.length;
   const name = records[row].cells[0];
   return !HANGUL.test(name) || (!name.trim().includes(" ") && name.length * 2 < mean);
 }

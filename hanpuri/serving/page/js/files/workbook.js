@@ -4,21 +4,19 @@ An Excel file (XLSX) ─► its sheets; and the same file with other sheets.
 In:  the bytes of a file.
 Out: {parts: {"xl/workbook.xml": bytes, …}, sheets: [{name: "후기", path: "xl/worksheets/sheet1.xml"}], strings: ["뽱이", …]}
 
-The file is a ZIP of XML parts. One part is changed, the others are packed again as they are: styles, formulas, pictures,
-macros. What would unpack to far more than it looks is refused before it is unpacked.
+The file is a ZIP of XML parts. One part is changed, the others are packed again as they are: styles, formulas,
+pictures, macros.
 */
 
 import "../../vendor/fflate/fflate.js";
-import { decode } from "./encodings.js";
+import { unpack } from "./archive.js";
+import { decode, encode } from "./encodings.js";
 import { FileFault } from "./faults.js";
 import { attribute, scanXml, textOf } from "./xml.js";
 
-const MAX_UNPACKED_BYTES = 300_000_000;
-const MAX_PARTS = 10_000;
-const MAX_RATIO = 500;  // of an honest sheet of equal rows it is some 100
 const LEVEL = 3;  // of 0 to 9: half the time of the usual 6, and files that are a quarter larger
-const SMALL = 1_000_000;
-const { unzipSync, zipSync } = self.fflate;
+const OTHER_OFFICE = /HwpSummaryInformation|WordDocument|PowerPoint Document/;
+const { zipSync } = self.fflate;
 
 export function isZip(bytes) {
   return bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 0x03 && bytes[3] === 0x04;
@@ -31,7 +29,8 @@ export function isOldOffice(bytes) {
 
 export function oldOfficeFault(bytes) {
   const wide = new TextDecoder("utf-16le").decode(bytes.subarray(0, bytes.length & ~1));
-  return new FileFault(wide.includes("EncryptedPackage") ? "files.fault_password" : "files.fault_xls");
+  if (wide.includes("EncryptedPackage")) return new FileFault("files.fault_password");
+  return new FileFault(OTHER_OFFICE.test(wide) ? "files.fault_no_workbook" : "files.fault_xls");
 }
 
 export function openWorkbook(bytes) {
@@ -51,14 +50,14 @@ export function openWorkbook(bytes) {
   return { parts, sheets, strings: shared && parts[shared] ? readStrings(partText(parts, shared)) : [] };
 }
 
-/* The XML of a sheet. */
+/* The XML of a sheet: {text, encoding, mark}. */
 export function sheetText({ parts }, { path }) {
-  return partText(parts, path);
+  return decodePart(parts, path);
 }
 
-/* Pack the workbook with another XML for one of its sheets. */
-export function packWorkbook({ parts }, { path }, xml) {
-  const changed = { ...parts, [path]: new TextEncoder().encode(xml) };
+/* Pack the workbook with another XML for one of its sheets, encoded as that one was. */
+export function packWorkbook({ parts }, { path }, xml, encoding) {
+  const changed = { ...parts, [path]: encode(xml, encoding) };
   return zipSync(changed, { level: LEVEL, mtime: new Date(1980, 0, 1) });  // the date that Excel itself writes
 }
 
@@ -68,25 +67,15 @@ export function unescapeString(text) {
   return text.replace(/_x([0-9a-f]{4})_/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
-function unpack(bytes) {
-  let total = 0;
-  let count = 0;
-  const filter = ({ size, originalSize }) => {
-    total += originalSize;
-    count += 1;
-    const swells = originalSize > SMALL && originalSize > size * MAX_RATIO;
-    if (total > MAX_UNPACKED_BYTES || count > MAX_PARTS || swells) throw new FileFault("files.fault_bomb");
-    return true;
-  };
-  try {
-    return unzipSync(bytes, { filter });
-  } catch (fault) {
-    throw fault instanceof FileFault ? fault : new FileFault("files.fault_damaged");
-  }
+function partText(parts, path) {
+  return decodePart(parts, path).text;
 }
 
-function partText(parts, path) {
-  return decode(parts[path]).text;
+/* XML without a mark is UTF-8, whatever else its bytes may look like. */
+function decodePart(parts, path) {
+  const found = decode(parts[path]);
+  if (found.encoding === "euc-kr") throw new FileFault("files.fault_damaged");
+  return found;
 }
 
 /* What a part names: [{id: "rId1", type: "worksheet", path: "xl/worksheets/sheet1.xml"}]. */

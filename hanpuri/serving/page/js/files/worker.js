@@ -28,7 +28,8 @@ const ANSWERS = {
   plan({ limits, ...chosen }) {
     choice = chosen;
     plan = planTexts(source, choice, limits);
-    return { texts: plan.texts, tooLong: plan.tooLong, batches: cutBatches(plan.texts, limits) };
+    const { texts, tooLong, numWithoutValue } = plan;
+    return { texts, tooLong, numWithoutValue, batches: cutBatches(texts, limits) };
   },
   write({ restored }) {
     return writeSource(source, choice, plan, restored);
@@ -43,6 +44,7 @@ self.addEventListener("message", ({ data: { id, ask, given } }) => {
     const known = fault instanceof FileFault;
     // What else goes wrong in a file's inside is a damaged file; the reason is for the browser's console.
     if (!known) console.warn(fault);
-    self.postMessage({ id, fault: known ? { ...fault } : { key: "files.fault_damaged", values: {} } });
+    const key = fault instanceof RangeError ? "files.fault_memory" : "files.fault_damaged";
+    self.postMessage({ id, fault: known ? { ...fault } : { key, values: {} } });
   }
 });

@@ -15,6 +15,10 @@ export const words = {
   "restore.model": { ko: "모델", en: "Model" },
   "restore.count": { ko: "{characters} / {limit}자", en: "{characters} of {limit} characters" },
   "restore.figures": { ko: "{changed}자 바뀜 · {milliseconds}ms", en: "Changed: {changed} · {milliseconds} ms" },
+  "restore.figures_unaligned": {
+    ko: "글자 수가 달라져서 바뀐 곳은 표시하지 않아요 · {milliseconds}ms",
+    en: "Of another length, so that no changes are marked · {milliseconds} ms",
+  },
   "restore.too_long": {
     ko: "한 번에 {limit}자까지 되살릴 수 있어요. {over}자를 줄이거나, 아래에서 파일로 올려 주세요.",
     en: "At most {limit} characters are restored at a time. Take {over} away, or use a file below.",
@@ -23,6 +27,7 @@ export const words = {
     ko: "되살렸어요. {characters}자 가운데 {changed}자가 바뀌었어요.",
     en: "Restored. Changed {changed} of {characters} characters.",
   },
+  "restore.said_unaligned": { ko: "되살렸어요.", en: "Restored." },
   "restore.legend_changed": { ko: "바뀐 글자", en: "changed" },
   "restore.legend_unsure": { ko: "확실하지 않은 글자", en: "unsure" },
   "restore.hint": {
@@ -33,6 +38,7 @@ export const words = {
     ko: "키보드로는 화살표로 옮기고 Enter로 열어요.",
     en: "By keyboard, arrow keys move and Enter opens.",
   },
+  "restore.retry": { ko: "다시 해 보기", en: "Try again" },
   "restore.empty": { ko: "되살린 글이 여기에 나와요.", en: "The restored text appears here." },
   "restore.working": { ko: "되살리는 중이에요…", en: "Restoring…" },
   "restore.percent": { ko: "{percent}%", en: "{percent} %" },

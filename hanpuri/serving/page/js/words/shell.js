@@ -8,7 +8,7 @@ export const words = {
   "shell.other_language": { ko: "English", en: "한국어" },
   "shell.tabs": { ko: "하려는 일", en: "What to do" },
   "shell.restore": { ko: "되살리기", en: "Restore" },
-  "shell.obfuscate": { ko: "흐트러뜨리기", en: "Obfuscate" },
+  "shell.obfuscate": { ko: "꼬아 쓰기", en: "Obfuscate" },
   "shell.compare": { ko: "비교", en: "Compare" },
   "shell.privacy": {
     ko: "글은 이 서비스로만 보내요. 이 페이지는 글을 저장하지 않아요.",
@@ -41,7 +41,7 @@ export const words = {
   "fault.408": { ko: "글을 보내는 데 너무 오래 걸렸어요.", en: "Sending the text took too long." },
   "fault.409": { ko: "같은 번호로 다른 내용이 이미 들어와 있어요.", en: "Something else has arrived under the same number." },
   "fault.413": { ko: "글이 너무 길어서 서비스가 받지 않았어요.", en: "The text is longer than the service takes." },
-  "fault.422": { ko: "서비스가 이 글을 처리하지 못했어요.", en: "The service could not work with this text." },
+  "fault.422": { ko: "이 글은 처리하지 못했어요. 글을 줄이거나 다른 모델을 골라 보세요.", en: "The service could not work with this text. Try a shorter one, or another model." },
   "fault.429": { ko: "요청이 많아서 지금은 안 돼요. 잠시 뒤에 다시 해 주세요.", en: "The service is too busy. Please try again later." },
   "fault.500": { ko: "서비스에 문제가 생겼어요. 잠시 뒤에 다시 해 주세요.", en: "The service has a problem. Please try again later." },
 };
