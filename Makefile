@@ -21,10 +21,14 @@ PIP_INSTALL = -m pip install -q --disable-pip-version-check --no-compile
 # libraries anew: twice the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Tests run side by side, a file to a process, each on one thread. At most four: every process loads torch.
+# Tests run side by side, mostly a file to a process (tests/scheduling.py), each on one thread. At most four: every
+# process loads torch. How many "logical" are is said in tests/conftest.py.
 PYTEST = OMP_NUM_THREADS=1 $(TEST)/bin/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile
 
-.PHONY: help run serve test test-vllm bench soak train browser database
+# What does not wait for each other runs side by side: pip and apt, mypy (on one processor) and the tests.
+MAKEFLAGS += --jobs=2
+
+.PHONY: help run serve test lint types suite test-vllm bench soak train browser database
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 14
@@ -35,10 +39,16 @@ run: $(CORE)/installed  ## restore the sample reviews with the shipped model; ne
 serve: $(CORE)/serving  ## start the service and its page on this machine
 	$(CORE)/bin/hanpuri serve
 
-test: $(TEST)/installed browser database  ## lint, format, types, all tests
+test: types suite  ## lint, format, types, all tests
+
+lint: $(TEST)/installed
 	$(TEST)/bin/ruff check .
 	$(TEST)/bin/ruff format --check .
+
+types: lint
 	$(TEST)/bin/mypy
+
+suite: lint browser database
 	$(PYTEST)
 
 test-vllm: $(VLLM)/installed  ## run vLLM for real, on the processor
@@ -64,7 +74,7 @@ browser:
 
 # Feedback is tested with a PostgreSQL that the tests start themselves. Debian's package would start one of its own when it
 # is installed; policy-rc.d is how Debian is told not to, and containers mostly have it.
-database:
+database: browser  # after it, as both ask apt
 	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
 		apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql >/dev/null; } \
 		|| { echo "the tests of feedback need PostgreSQL: install it"; exit 1; }

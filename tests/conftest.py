@@ -6,6 +6,7 @@ In: our own sentences. Out: folders as a model has them; `tokenizer_of("bytes")`
 examples on every machine, so that no test fails by chance.
 """
 
+import gc
 import io
 import json
 import os
@@ -25,6 +26,7 @@ from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile("hanpuri", derandomize=True, deadline=None)
 settings.load_profile("hanpuri")
@@ -138,6 +140,42 @@ def train_characters() -> Backend:
     backend.decoder = decoders.Fuse()
     backend.add_special_tokens(SPECIAL)
     return backend
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect no garbage while all libraries are loaded: they would be gone through time and again, and stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+# Both are optional, as the environment of tests/vllm has no pytest-xdist.
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than processors: many tests wait for a process, a browser or a clock."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "LoadScopeScheduling":
+    """Say which tests run in one process, and which begin first."""
+    from tests.scheduling import Files
+
+    return Files(config, log)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_collections() -> None:
+    """
+    Spare the collector of garbage all that is loaded by now.
+
+    Each training collects garbage, and would else go through every library for most of a short run.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from tests.serving.feedback.postgres import Postgres, running_postgres
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL that all tests of this process share, but for those that kill it."""
-    with running_postgres() as server:
+    with running_postgres(durable=False) as server:
         yield server
 
 

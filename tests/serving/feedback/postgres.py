@@ -1,5 +1,5 @@
 """
-PostgreSQL for a test: a real server that writes through to the disk, reached by a socket in its own folder.
+PostgreSQL for a test: a real server, reached by a socket in its own folder; on demand it writes through to the disk.
 
 In: the programs of Debian's package. Out: a Postgres that gives URLs of empty databases, and that can be killed and
 started again. It refuses to run as root, so that root starts it as the user that the package made.
@@ -24,8 +24,8 @@ USER = "postgres"
 class Postgres:
     """A server in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, durable: bool) -> None:
+        self.folder, self.durable = folder, durable
         self.process: subprocess.Popen[bytes] | None = None
         self.count = 0
         options = ["--auth=trust", f"--username={USER}", "--encoding=UTF8", "--locale=C", "--no-sync"]
@@ -68,6 +68,8 @@ class Postgres:
 
     def _options(self) -> list[str]:
         told = {"listen_addresses": "", "unix_socket_directories": str(self.folder)}
+        if not self.durable:
+            told |= {"fsync": "off", "synchronous_commit": "off"}
         return [part for key, value in told.items() for part in ("-c", f"{key}={value}")]
 
     def _conninfo(self, name: str) -> str:
@@ -110,15 +112,15 @@ def program_path(name: str) -> str:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Start a server, and leave nothing of it."""
+def running_postgres(*, durable: bool) -> Iterator[Postgres]:
+    """Start a server, and leave nothing of it; one that is not durable is quicker, and not to be killed."""
     # Under /tmp: the path of a socket may have some 100 characters, and pytest's folders let no other user in.
     folder = Path(tempfile.mkdtemp(prefix="hanpuri-postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, USER)
     server = None
     try:
-        server = Postgres(folder)
+        server = Postgres(folder, durable=durable)
         server.start()
         yield server
     finally:

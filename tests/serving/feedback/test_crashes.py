@@ -137,7 +137,7 @@ def test_workers_that_are_killed_while_they_write_into_one_file_have_lost_nothin
 
 
 def test_a_postgresql_that_is_killed_or_hangs_comes_back_and_a_service_that_is_killed_has_lost_nothing(serve):
-    with running_postgres() as server:
+    with running_postgres(durable=True) as server:
         database = server.new_database()
         service = serve("--model", "small", "--database", database, "--request-seconds", "1", alone=True)
         answers = []

@@ -39,9 +39,8 @@ def quick_collections():
 
     with quiet_loading():
         import hanpuri.training.loop.next_token  # noqa: F401
+    gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -27,9 +27,8 @@ def quick_collections():
     """Each run collects garbage once; spare it the libraries, through which it else goes for most of a short run."""
     with quiet_loading():
         import hanpuri.training.preference.dpo  # noqa: F401
+    gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -47,9 +47,8 @@ def quick_collections():
 
     with quiet_loading():
         import hanpuri.training.preference.reward  # noqa: F401
+    gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

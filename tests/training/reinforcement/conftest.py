@@ -44,9 +44,8 @@ def quick_collections():
 
     with quiet_loading():
         import hanpuri.training.reinforcement.loops  # noqa: F401
+    gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
