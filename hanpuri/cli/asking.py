@@ -17,20 +17,6 @@ from hanpuri.engines.base import Decoding, Engine, PromptedEngine
 from hanpuri.engines.opening import open_engine
 from hanpuri.errors import DataError
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri ask "한강은 어디로 흐르나요?" --model runs/cpu-tiny-chatbot
-
-  hanpuri ask --file questions.jsonl --field question --out answers.jsonl --model runs/faq
-
-  hanpuri ask "확잠실읾 념뭄 잙앙욤" --engine compact:base
-
-  hanpuri ask "한 문장으로 소개해 줘" --engine openai:http://127.0.0.1:8000/v1 --json
-
-  cat questions.txt | hanpuri ask --model model.gguf --json
-"""
-
 
 @dataclass(frozen=True)
 class Given:

@@ -29,17 +29,6 @@ from hanpuri.engines.opening import open_engine
 from hanpuri.engines.questions import row_that_asks
 from hanpuri.errors import DataError, HanpuriError
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri chat runs/cpu-tiny-chatbot
-
-  hanpuri chat models/qwen3 --system "한 문장으로 답하세요." --temperature 0.7
-
-  hanpuri chat --engine openai:http://127.0.0.1:8000/v1
-
-  hanpuri chat --engine llamacpp --model model.gguf
-"""
 COMMANDS = {
     "/help": "these lines",
     "/reset": "forget the conversation",

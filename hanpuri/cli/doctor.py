@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.runtime import Restorer
 from hanpuri.errors import HanpuriError
-from hanpuri.runs import describe_environment
+from hanpuri.runs import count_usable_cpus, describe_environment
 
 NOISY = "확잠실읾 념뭄 잙앙욤"
 
 
 def show(*, as_json: bool) -> None:
     """Print the findings; a model that does not work is a fault."""
-    from hanpuri.compact.onnx_predictor import count_usable_cpus  # and with it onnxruntime, for which none else waits
-
     checks = list(_try_models())
     findings = {**describe_environment(), "num_usable_cpus": count_usable_cpus(), "models": checks}
     if as_json:

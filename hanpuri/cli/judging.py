@@ -33,16 +33,6 @@ if TYPE_CHECKING:
     from hanpuri.preferences.judge.material import Material
     from hanpuri.preferences.judge.recipe import JudgeRecipe
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri prefer judge samples.jsonl --judge judge-restoration --out pairs.jsonl
-
-  hanpuri prefer judge pairs.jsonl --judge judge.yaml --confirmed --out confirmed.jsonl --report judged
-
-  hanpuri prefer judge samples.jsonl --judge judge.yaml --labels people.jsonl --out pairs.jsonl --json
-"""
-
 
 @dataclass(frozen=True)
 class Output:

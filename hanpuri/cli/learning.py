@@ -22,29 +22,7 @@ from hanpuri.rounds.recipe import RoundsRecipe
 from hanpuri.training.processes import count_processes
 from hanpuri.training.recipe import KINDS as LLM_KINDS
 
-TRAIN_EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri train base
-
-  hanpuri train my.yaml --set training.steps=2000 --set network.width=256
-
-  hanpuri train base --stop-after 540
-
-  hanpuri train cpu-tiny --dry-run
-
-  hanpuri train rounds-tiny --dry-run
-
-  hanpuri train qwen3-sft-lora --set model.path=models/qwen3 --set training.epochs=1
-
-  torchrun --nproc-per-node 2 -m hanpuri train my.yaml
-"""
 KINDS: dict[str, type[Settings]] = {"compact": CompactRecipe, **LLM_KINDS, "rounds": RoundsRecipe}
-EXPORT_EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri export runs/base
-"""
 
 
 def train(

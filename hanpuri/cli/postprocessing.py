@@ -31,15 +31,6 @@ from hanpuri.evaluation.postprocessing.texts import Restored
 from hanpuri.evaluation.rows import RowSet, read_rows
 from hanpuri.recipe import dump_recipe
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri postprocess pairs.jsonl
-
-  hanpuri postprocess pairs.jsonl --engine compact:small --train clean.txt --out steps.yaml
-
-  hanpuri postprocess pairs.jsonl --train clean.txt --step rescoring --lm transformers:runs/cpu-tiny
-"""
 NEEDS_TEXTS = ("dictionary", "rescoring")
 FEW = 20
 """Rows below which nothing can be told."""

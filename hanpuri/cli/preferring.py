@@ -31,39 +31,6 @@ if TYPE_CHECKING:
     from hanpuri.preferences.mistakes import Wrong
     from hanpuri.preferences.pairs import Gathered
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri prefer mistakes prepared/restoration-pairs --rows 2000 --engine transformers:runs/mine --out pairs.jsonl
-
-  hanpuri prefer scores samples.jsonl --margin 0.1 --out pairs.jsonl
-
-  hanpuri prefer corrections corrections.jsonl --out pairs.jsonl
-"""
-MISTAKES_EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri prefer mistakes prepared/restoration-pairs --rows 2000 --engine transformers:runs/mine --out pairs.jsonl
-
-  hanpuri prefer mistakes pairs.jsonl --model runs/mine --samples 4 --temperature 0.8 --most 1000 --out hard.jsonl
-
-  hanpuri prefer mistakes faq.csv --model runs/faq --measure exact_match --below 1 --out pairs.jsonl --json
-"""
-SCORES_EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri prefer scores samples.jsonl --out pairs.jsonl
-
-  hanpuri prefer scores samples.jsonl --margin 0.05 --pairs all --out pairs.jsonl --json
-"""
-CORRECTIONS_EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri prefer corrections corrections.jsonl --out pairs.jsonl
-
-  hanpuri prefer corrections corrections.jsonl --faults drop --apart disputed.jsonl --out pairs.jsonl
-"""
-
 
 NO_ANSWER = "no answer came"
 

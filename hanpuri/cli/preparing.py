@@ -16,16 +16,6 @@ if TYPE_CHECKING:
     from hanpuri.data.preparation.explain import Way
     from hanpuri.data.preparation.prepare import Report
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri prepare my.yaml
-
-  hanpuri prepare restoration-pairs --set sources.0.rows=2000 --set augment.copies=3
-
-  hanpuri prepare my.yaml --explain reviews.csv:17
-"""
-
 
 def run(
     recipe: str, overrides: Sequence[str], out: Path, *, asked: str | None, processes: int | None, as_json: bool

@@ -33,17 +33,6 @@ if TYPE_CHECKING:
     from hanpuri.preferences.answered_rows import AnsweredRow
     from hanpuri.training.preference.pair_scores import PairScores, PairTexts
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri score pairs.jsonl --model runs/reward
-
-  hanpuri score pairs.jsonl --model runs/reward --out scored.jsonl --report scores
-
-  hanpuri score samples.jsonl --model runs/reward --out rescored.jsonl
-
-  hanpuri score faq.csv --model runs/reward --fields instruction=question --fields output=answer --json
-"""
 PAGE, FACTS = "report.html", "report.json"
 Scored = Sequence[tuple["AnsweredRow", tuple[float, ...]]]
 

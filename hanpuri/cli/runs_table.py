@@ -38,17 +38,6 @@ from hanpuri.runs.wording import (
     turned,
 )
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri runs
-
-  hanpuri runs show mine
-
-  hanpuri runs compare mine base --html comparison.html
-
-  hanpuri runs compare mine base --markdown >> NOTES.md
-"""
 WIDE = 200  # columns where nobody's terminal is the limit
 SHOWN_HASH = 12
 FILES = (

@@ -36,17 +36,6 @@ if TYPE_CHECKING:
     from hanpuri.preferences.sampling import Gains, Sampled
     from hanpuri.training.recipe import RewardTermSettings
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri sample pairs.jsonl --engine transformers:runs/mine --score char_accuracy --out samples.jsonl
-
-  hanpuri sample pairs.jsonl --model runs/mine --score char_accuracy --out s.jsonl --best best.jsonl --above 0.9
-
-  hanpuri sample faq.jsonl --model runs/faq --score model:runs/reward --score "same_length*0.5" --out s.jsonl
-
-  hanpuri sample prepared/faq --rows 500 --model runs/faq --score token_f1 --samples 16 --out s.jsonl --report gains
-"""
 PAGE, FACTS = "report.html", "report.json"
 
 

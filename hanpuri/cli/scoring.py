@@ -35,19 +35,6 @@ from hanpuri.evaluation.submission import check_ids, write_submission
 from hanpuri.noise.rules import LETTER_TABLES
 from hanpuri.runs.files import write_json
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri evaluate pairs.jsonl
-
-  hanpuri evaluate pairs.jsonl --model small --json
-
-  hanpuri evaluate pairs.jsonl --engine echo --engine compact:base --slices
-
-  hanpuri evaluate faq.csv --engine transformers:runs/faq --engine openai:http://127.0.0.1:8000/v1 --out scores
-
-  hanpuri evaluate test.csv --engine transformers:runs/mine,aligned=airbnb --submission answers.csv
-"""
 REPORT, FACTS, ANSWERS = "report.html", "evaluation.json", "answers"
 LONGEST_SLUG = 60
 

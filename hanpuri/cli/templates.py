@@ -24,15 +24,6 @@ from hanpuri.data.templates import CHAT, SHIPPED, Fields, Rendered, Template, lo
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 from hanpuri.errors import DataError, RecipeError
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri templates
-
-  hanpuri templates show restoration --row pairs.jsonl:1
-
-  hanpuri templates show chat --row talks.jsonl:7 --tokenizer models/mine
-"""
 GREEN, PLAIN = "\x1b[32m", "\x1b[0m"
 LOST = "\ufffd"
 NO_LIMIT = 1 << 30

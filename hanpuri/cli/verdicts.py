@@ -17,16 +17,6 @@ if TYPE_CHECKING:
     from hanpuri.evaluation.verdict.recipe import VerdictRecipe
     from hanpuri.evaluation.verdict.verdict import Report, Verdict
 
-EXAMPLES = """
-[bold]Examples[/bold]
-
-  hanpuri verdict restoration-verdict --dry-run
-
-  hanpuri verdict my.yaml
-
-  hanpuri verdict my.yaml --set rows.rows=200 --set good_enough=0.9 --json
-"""
-
 
 def run(recipe: str, overrides: Sequence[str], out: Path, *, dry_run: bool, as_json: bool) -> None:
     """Ask and advise; with `dry_run`, look at the rows and say who would be asked."""

@@ -18,6 +18,7 @@ from unicodedata import normalize
 
 import numpy as np
 
+from hanpuri.data.templates import Fields
 from hanpuri.engines.settings import Aligned
 from hanpuri.errors import DataError
 from hanpuri.hangul import FIRST_SYLLABLE, NUM_SYLLABLES, TAILS, code_points, from_code_points, join, syllable_mask
@@ -82,6 +83,19 @@ class Pattern:
             else:
                 parts += map(_class_of, group)
         return "root ::= " + (" ".join(parts) or '""')
+
+
+def noisy_of(row: Fields, name: str) -> str:
+    """
+    Give the text of a row that is to be restored in place.
+
+    Raises:
+        DataError: if it has none.
+    """
+    if not isinstance(noisy := row.get("noisy"), str):
+        found = f"{name}: found the fields {', '.join(row)}, expected noisy: aligned decoding restores, no more"
+        raise DataError(found, "ask without aligned")
+    return noisy
 
 
 def make_pattern(noisy: str, aligned: Aligned, *, name: str = "the text") -> Pattern:

@@ -11,7 +11,7 @@ not be answered, say because a server stayed down, gets an Answer that says why 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from hanpuri.data.templates import Fields
@@ -48,16 +48,18 @@ class Answer(Generated):
     """The model's probability for each character of the text; () if the engine does not tell it."""
     failure: str = ""
     """Why there is no answer; "" if there is one. The text is then empty."""
+    cause: str = field(default="", compare=False)
+    """The same without words of a server, which may repeat a text: for logs that hold none."""
 
     @classmethod
-    def failed(cls, why: str, num_tries: int = 1) -> "Answer":
+    def failed(cls, why: str, num_tries: int = 1, *, cause: str = "") -> "Answer":
         """
-        Give the answer that is none.
+        Give the answer that is none; the cause is why, if it is not told.
 
             >>> Answer.failed("the server is down").failure
             'the server is down'
         """
-        return cls("", 0, finished=False, num_tries=num_tries, failure=why)
+        return cls("", 0, finished=False, num_tries=num_tries, failure=why, cause=cause or why)
 
 
 @dataclass(frozen=True, slots=True)

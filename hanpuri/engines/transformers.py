@@ -20,10 +20,11 @@ from hanpuri.data.examples import make_examples, prompt_ids
 from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import Fields, Rendered
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
-from hanpuri.engines.alignment import Pattern, make_pattern
+from hanpuri.engines.alignment import Pattern, make_pattern, noisy_of
 from hanpuri.engines.base import GREEDY, Answer, Decoding, Likelihood
 from hanpuri.engines.likelihood import score_examples
 from hanpuri.engines.masking import TokenMasks
+from hanpuri.engines.places import find_model
 from hanpuri.engines.settings import Aligned, EngineSettings
 from hanpuri.errors import DataError, ModelError
 from hanpuri.training.answering import answered
@@ -257,11 +258,8 @@ class TransformersEngine:
         """Say what each row's answer may be; an empty list where nothing is aligned."""
         if self._aligned == "off":
             return []
-        for row, name in zip(rows, names, strict=True):
-            if not isinstance(row.get("noisy"), str):
-                found = f"{name}: found the fields {', '.join(row)}, expected noisy: aligned decoding restores, no more"
-                raise DataError(found, "ask without aligned")
-        return [make_pattern(row["noisy"], self._aligned, name=name) for row, name in zip(rows, names, strict=True)]
+        noisy = [noisy_of(row, name) for row, name in zip(rows, names, strict=True)]
+        return [make_pattern(text, self._aligned, name=name) for text, name in zip(noisy, names, strict=True)]
 
     def _guide(self, patterns: Sequence[Pattern]) -> Callable[[Sequence[int]], Guide] | None:
         """Give what begins a batch of rows, told by their places."""
@@ -278,28 +276,6 @@ class TransformersEngine:
         asked = len(prompt_ids(prompt, self._tokenizer))
         told = written.text, written.num_tokens, written.finished, written.num_trimmed
         return Answer(*told, num_prompt_tokens=asked)
-
-
-def find_model(path: str) -> tuple[Path, Path | None]:
-    """
-    Find what a path means: a model's folder, and the adapter's folder if there is one to lay on it.
-
-    Raises:
-        ModelError: if there is no such model, the adapter's base is not there.
-    """
-    from hanpuri.training.loading.adapters import adapter_place, read_base
-    from hanpuri.training.loading.models import ADAPTER, model_place
-
-    run = Path(path)
-    has_model = any((place / "config.json").is_file() for place in (run, run / "model"))
-    if has_model or not any((place / ADAPTER).is_file() for place in (run, run / "adapter")):
-        return model_place(path), None
-    adapter = adapter_place(path)
-    base = read_base(adapter)
-    try:
-        return model_place(base), adapter
-    except ModelError as error:
-        raise ModelError(f"{adapter}: its base is not here: {error.message}", error.mend) from None
 
 
 def choose_device(device: str | None, quantization: QuantizationSettings | None) -> str:

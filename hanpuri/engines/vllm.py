@@ -10,21 +10,22 @@ weights are read when it is known how long rows are: at the first call of `gener
 can be refused is refused before. `hanpuri.engines.vllm_loading` starts vLLM and ends it.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from hanpuri.data.chats import choose_template
-from hanpuri.data.examples import IGNORE, Example, make_examples, prompt_ids
+from hanpuri.data.examples import make_examples, prompt_ids
 from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import Fields
 from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
-from hanpuri.engines.alignment import Pattern, make_pattern
+from hanpuri.engines.alignment import Pattern, make_pattern, noisy_of
 from hanpuri.engines.base import GREEDY, Answer, Decoding, Likelihood
+from hanpuri.engines.places import find_model
 from hanpuri.engines.settings import EngineSettings
-from hanpuri.engines.transformers import NO_LIMIT, UNWRITTEN, find_model
+from hanpuri.engines.transformers import NO_LIMIT, UNWRITTEN
+from hanpuri.engines.vllm_asking import likelihood, sampling, scoring
 from hanpuri.engines.vllm_loading import (
     MEND,
     Plan,
@@ -161,7 +162,7 @@ class VllmEngine:
         ends = self._ends(decoding)
         outputs = self._run(
             prompts,
-            lambda: [self._sampling(ids, decoding, ends, one) for ids, one in zip(prompts, patterns, strict=True)],
+            lambda: [self._sampling(*one, decoding, ends) for one in zip(prompts, patterns, strict=True)],
             self._longest + decoding.max_new_tokens,
         )
         checked = [None] * len(rows) if decoding.stop else patterns  # a stop may cut an answer short
@@ -184,10 +185,10 @@ class VllmEngine:
         examples = make_examples(rendered, self._tokenizer, settings).examples
         outputs = self._run(
             [example.input_ids.tolist() for example in examples],
-            lambda: [_scoring() for _ in examples],
+            lambda: [scoring() for _ in examples],
             max(map(len, examples)) + 1,
         )
-        return [_likelihood(*one) for one in zip(outputs, examples, answers, strict=True)]
+        return [likelihood(*one) for one in zip(outputs, examples, answers, strict=True)]
 
     def close(self) -> None:
         """Let vLLM go, with its processes and its memory; the next call of `generate` starts it again."""
@@ -232,36 +233,16 @@ class VllmEngine:
     def _pattern(self, row: Fields, name: str) -> Pattern | None:
         if self._settings.aligned == "off":
             return None
-        if not isinstance(noisy := row.get("noisy"), str):
-            found = f"{name}: found the fields {', '.join(row)}, expected noisy: aligned decoding restores, no more"
-            raise DataError(found, "ask without aligned")
-        return make_pattern(noisy, self._settings.aligned, name=name)
+        return make_pattern(noisy_of(row, name), self._settings.aligned, name=name)
 
     def _ends(self, decoding: Decoding) -> Ends:
         own = self.prompting.stop_text if self._settings.aligned == "off" else ""  # a grammar ends by itself
         texts = dict.fromkeys(text for text in (own, *decoding.stop) if text)
         return Ends(self._stop_ids, tuple(texts), self.prompting.before)
 
-    def _sampling(self, ids: Sequence[int], decoding: Decoding, ends: Ends, pattern: Pattern | None) -> Any:
-        from vllm import SamplingParams
-        from vllm.sampling_params import StructuredOutputsParams
-
-        # vLLM looks for a stop from the first character on. One that could stand in what the template has the model
-        # write before the answer ends nothing there: those are found afterwards.
-        texts = [text for text in ends.texts if not _overlap(ends.before, text)]
+    def _sampling(self, ids: Sequence[int], pattern: Pattern | None, decoding: Decoding, ends: Ends) -> Any:
         regex = pattern.regex(self.prompting.before, self.prompting.after) if pattern else None
-        return SamplingParams(
-            max_tokens=min(decoding.max_new_tokens, self._limit() - len(ids)),
-            temperature=decoding.temperature,
-            top_p=decoding.top_p,
-            top_k=decoding.top_k,
-            seed=seed_of(decoding.seed, ids) if decoding.temperature else None,
-            stop=texts,
-            stop_token_ids=sorted(ends.ids),
-            detokenize=bool(texts),
-            skip_special_tokens=False,
-            structured_outputs=StructuredOutputsParams(regex=regex) if regex is not None else None,
-        )
+        return sampling(ids, decoding, ends, room=self._limit() - len(ids), regex=regex)
 
     def _read(self, output: Any, ids: Sequence[int], pattern: Pattern | None, ends: Ends) -> Answer:
         (written,) = output.outputs
@@ -292,26 +273,6 @@ def length_for(num_tokens: int, wanted: int | None, positions: int | None) -> in
     return length if positions is None else min(length, positions)
 
 
-def seed_of(seed: int, ids: Sequence[int]) -> int:
-    """
-    Make the seed of one row of the seed of all and its prompt, so that its neighbours do not matter.
-
-        >>> seed_of(0, [5, 41]) == seed_of(0, [5, 41]) != seed_of(1, [5, 41])
-        True
-    """
-    return int.from_bytes(hashlib.sha256(f"{seed} {list(ids)}".encode()).digest()[:7])
-
-
-def _overlap(before: str, text: str) -> bool:
-    """
-    Tell whether a text can be found where an answer has not begun: within what stands before it, or begun there.
-
-        >>> _overlap("답:\\n", "\\n\\n"), _overlap("답:\\n", "###"), _overlap("", "\\n")
-        (True, False, False)
-    """
-    return text in before or any(text.startswith(before[start:]) for start in range(len(before)))
-
-
 def _place_of_tokenizer(first: Path, second: Path) -> Path:
     return first if (first / "tokenizer.json").is_file() else second
 
@@ -329,20 +290,6 @@ def _check_length(settings: EngineSettings, config: Any) -> None:
     if positions is not None and wanted is not None and wanted > positions:
         found = f"vllm.max_length is {wanted:,}, and the model has {positions:,} positions"
         raise RecipeError(found, "leave it out, or say less")
-
-
-def _scoring() -> Any:
-    from vllm import SamplingParams
-
-    return SamplingParams(max_tokens=1, temperature=0, detokenize=False, prompt_logprobs=0)
-
-
-def _likelihood(output: Any, example: Example, answer: str) -> Likelihood:
-    """Add up what vLLM gives for each token of an example that training would have the model learn."""
-    pairs = zip(example.labels.tolist(), output.prompt_logprobs, strict=True)
-    told = [given[label] for label, given in pairs if label != IGNORE]
-    total, right = sum(one.logprob for one in told), sum(one.rank == 1 for one in told)
-    return Likelihood(float(total), len(told), right, num_bytes=len(answer.encode()))
 
 
 def _identity(settings: EngineSettings, plan: Plan, prompting: Prompting) -> str:

@@ -1,5 +1,6 @@
 """The commands that have no file here: train, export, models, doctor; and what all have in common."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -75,6 +76,12 @@ def test_the_version_is_the_packages(hanpuri):
     from hanpuri import __version__
 
     assert hanpuri("--version").out == f"hanpuri {__version__}\n"
+
+
+def test_the_command_line_loads_what_a_command_does_with_it():
+    code = "import sys, hanpuri.cli.app; print({m.split('.')[1] for m in sys.modules if m.startswith('hanpuri.')})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    assert {"engines", "evaluation", "preferences", "rounds", "serving"} & ast.literal_eval(loaded) == set()
 
 
 def test_importing_hanpuri_loads_no_heavy_library():

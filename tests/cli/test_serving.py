@@ -19,6 +19,7 @@ from typer.main import get_command
 from hanpuri.cli import serving
 from hanpuri.cli.commands.serving import app
 from hanpuri.errors import HanpuriError
+from hanpuri.runs import count_usable_cpus
 from hanpuri.serving.running.processes import Running
 from hanpuri.serving.settings import Limits, ServiceSettings
 
@@ -120,6 +121,24 @@ def test_options_go_before_the_environment(settled, monkeypatch):
         (
             ("--root-path", "restorer"),
             "the service: found 'restorer' as the root path, expected one such as /restorer; see hanpuri serve --help",
+        ),
+        # no page's site
+        (
+            ("--cors-origin", "http://["),
+            "the service: found http://[ as a page's origin, expected one such as https://reviews.example.kr; "
+            "see hanpuri serve --help",
+        ),
+        # a port that there is not
+        (
+            ("--cors-origin", "*", "--cors-origin", "https://example.kr:99999"),
+            "the service: found https://example.kr:99999 as a page's origin, expected one such as "
+            "https://reviews.example.kr; see hanpuri serve --help",
+        ),
+        # more threads than any machine has
+        (
+            ("--workers", "2", "--threads", "100000"),
+            f"found 200,000 threads in 2 workers, expected {8 * count_usable_cpus()} at most on this machine; "
+            "leave --threads out, and take no more --workers than there are processors",
         ),
         # a form that there is not
         (

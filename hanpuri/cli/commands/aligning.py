@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from hanpuri.cli import choosing, judging, preferring, rewarding, sampling
-from hanpuri.cli.drawing import Questions
 from hanpuri.cli.options import (
     Aligned,
     AskedModel,
@@ -29,8 +27,72 @@ from hanpuri.cli.options import (
 app = typer.Typer(rich_markup_mode="rich")
 PANEL = "Align"
 
+SCORE_EXAMPLES = """
+[bold]Examples[/bold]
 
-@app.command(epilog=rewarding.EXAMPLES, rich_help_panel=PANEL)
+  hanpuri score pairs.jsonl --model runs/reward
+
+  hanpuri score pairs.jsonl --model runs/reward --out scored.jsonl --report scores
+
+  hanpuri score samples.jsonl --model runs/reward --out rescored.jsonl
+
+  hanpuri score faq.csv --model runs/reward --fields instruction=question --fields output=answer --json
+"""
+PREFER_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri prefer mistakes prepared/restoration-pairs --rows 2000 --engine transformers:runs/mine --out pairs.jsonl
+
+  hanpuri prefer scores samples.jsonl --margin 0.1 --out pairs.jsonl
+
+  hanpuri prefer corrections corrections.jsonl --out pairs.jsonl
+"""
+MISTAKES_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri prefer mistakes prepared/restoration-pairs --rows 2000 --engine transformers:runs/mine --out pairs.jsonl
+
+  hanpuri prefer mistakes pairs.jsonl --model runs/mine --samples 4 --temperature 0.8 --most 1000 --out hard.jsonl
+
+  hanpuri prefer mistakes faq.csv --model runs/faq --measure exact_match --below 1 --out pairs.jsonl --json
+"""
+SCORES_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri prefer scores samples.jsonl --out pairs.jsonl
+
+  hanpuri prefer scores samples.jsonl --margin 0.05 --pairs all --out pairs.jsonl --json
+"""
+CORRECTIONS_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri prefer corrections corrections.jsonl --out pairs.jsonl
+
+  hanpuri prefer corrections corrections.jsonl --faults drop --apart disputed.jsonl --out pairs.jsonl
+"""
+JUDGE_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri prefer judge samples.jsonl --judge judge-restoration --out pairs.jsonl
+
+  hanpuri prefer judge pairs.jsonl --judge judge.yaml --confirmed --out confirmed.jsonl --report judged
+
+  hanpuri prefer judge samples.jsonl --judge judge.yaml --labels people.jsonl --out pairs.jsonl --json
+"""
+SAMPLE_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri sample pairs.jsonl --engine transformers:runs/mine --score char_accuracy --out samples.jsonl
+
+  hanpuri sample pairs.jsonl --model runs/mine --score char_accuracy --out s.jsonl --best best.jsonl --above 0.9
+
+  hanpuri sample faq.jsonl --model runs/faq --score model:runs/reward --score "same_length*0.5" --out s.jsonl
+
+  hanpuri sample prepared/faq --rows 500 --model runs/faq --score token_f1 --samples 16 --out s.jsonl --report gains
+"""
+
+
+@app.command(epilog=SCORE_EXAMPLES, rich_help_panel=PANEL)
 def score(
     file: Annotated[Path, typer.Argument(help="Rows with an answer, preferences, or what `hanpuri sample` wrote.")],
     model: Annotated[str, typer.Option(help="A reward model: the folder of a run, its model/ or its adapter/.")],
@@ -43,15 +105,17 @@ def score(
     json: Json = False,
 ) -> None:
     """Score answers with a reward model; of preferences, say how often it agrees with them."""
+    from hanpuri.cli import rewarding
+
     told = tuple(fields or ())
     rewarding.score(rewarding.Asked(file, model, out, report, told, batch_size, device, seed, json))
 
 
 prefer = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Make pairs of a better and a worse answer.")
-app.add_typer(prefer, name="prefer", epilog=preferring.EXAMPLES, rich_help_panel=PANEL)
+app.add_typer(prefer, name="prefer", epilog=PREFER_EXAMPLES, rich_help_panel=PANEL)
 
 
-@prefer.command(name="mistakes", epilog=preferring.MISTAKES_EXAMPLES)
+@prefer.command(name="mistakes", epilog=MISTAKES_EXAMPLES)
 def prefer_mistakes(
     file: Rows,
     out: PairsOut,
@@ -81,6 +145,9 @@ def prefer_mistakes(
     json: Json = False,
 ) -> None:
     """From a model's own mistakes: the right answer before what it wrote, the hardest first."""
+    from hanpuri.cli import choosing, preferring
+    from hanpuri.cli.drawing import Questions
+
     choice = choosing.Choice(engine, model, template, aligned=aligned, device=device)
     questions = Questions(
         file,
@@ -100,7 +167,7 @@ def prefer_mistakes(
     preferring.mistakes(questions, output, measure=measure, below=below, unfinished=unfinished, empty=empty, most=most)
 
 
-@prefer.command(name="scores", epilog=preferring.SCORES_EXAMPLES)
+@prefer.command(name="scores", epilog=SCORES_EXAMPLES)
 def prefer_scores(
     file: Annotated[Path, typer.Argument(help="What `hanpuri sample` wrote.")],
     out: PairsOut,
@@ -110,10 +177,12 @@ def prefer_scores(
     json: Json = False,
 ) -> None:
     """From sampled answers: the one with the higher score before the other."""
+    from hanpuri.cli import preferring
+
     preferring.scores(file, preferring.Output(out, ledger, json), margin=margin, which=pairs)
 
 
-@prefer.command(name="corrections", epilog=preferring.CORRECTIONS_EXAMPLES)
+@prefer.command(name="corrections", epilog=CORRECTIONS_EXAMPLES)
 def prefer_corrections(
     file: Annotated[Path, typer.Argument(help="JSONL of noisy, restored, corrected, as the service exports it.")],
     out: PairsOut,
@@ -123,10 +192,12 @@ def prefer_corrections(
     json: Json = False,
 ) -> None:
     """From people's corrections: what they wrote before what hanpuri had restored."""
+    from hanpuri.cli import preferring
+
     preferring.corrections(file, preferring.Output(out, ledger, json), faults=faults, apart=apart)
 
 
-@prefer.command(name="judge", epilog=judging.EXAMPLES)
+@prefer.command(name="judge", epilog=JUDGE_EXAMPLES)
 def prefer_judge(
     file: Annotated[Path, typer.Argument(help="What `hanpuri sample` wrote, or preference rows to be judged anew.")],
     judge: Annotated[str, typer.Option(help="A recipe file of `kind: judge`, or the name of a shipped one.")],
@@ -156,6 +227,8 @@ def prefer_judge(
     json: Json = False,
 ) -> None:
     """From a judge: a model with a rubric says which answer is better, asked both ways round."""
+    from hanpuri.cli import judging
+
     asked = judging.Asked(
         file,
         judge,
@@ -170,7 +243,7 @@ def prefer_judge(
     judging.run(asked, judging.Output(out, ledger, report, json))
 
 
-@app.command(epilog=sampling.EXAMPLES, rich_help_panel=PANEL)
+@app.command(epilog=SAMPLE_EXAMPLES, rich_help_panel=PANEL)
 def sample(
     file: Rows,
     out: Annotated[Path, typer.Option(help="Write all answers with their scores here (JSONL).")],
@@ -206,6 +279,9 @@ def sample(
     json: Json = False,
 ) -> None:
     """Several answers to each row, scored; the best are kept, and what each further one gains is told."""
+    from hanpuri.cli import choosing, sampling
+    from hanpuri.cli.drawing import Questions
+
     choice = choosing.Choice(engine, model, template, aligned=aligned, device=device)
     questions = Questions(
         file,

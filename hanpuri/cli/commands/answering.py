@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from hanpuri.cli import asking, chatting, choosing
 from hanpuri.cli.options import (
     Aligned,
     AskedModel,
@@ -25,13 +24,37 @@ from hanpuri.cli.options import (
     TopK,
     TopP,
 )
-from hanpuri.engines.base import Decoding
 
 app = typer.Typer(rich_markup_mode="rich")
 PANEL = "Ask"
 
+ASK_EXAMPLES = """
+[bold]Examples[/bold]
 
-@app.command(epilog=asking.EXAMPLES, rich_help_panel=PANEL)
+  hanpuri ask "한강은 어디로 흐르나요?" --model runs/cpu-tiny-chatbot
+
+  hanpuri ask --file questions.jsonl --field question --out answers.jsonl --model runs/faq
+
+  hanpuri ask "확잠실읾 념뭄 잙앙욤" --engine compact:base
+
+  hanpuri ask "한 문장으로 소개해 줘" --engine openai:http://127.0.0.1:8000/v1 --json
+
+  cat questions.txt | hanpuri ask --model model.gguf --json
+"""
+CHAT_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri chat runs/cpu-tiny-chatbot
+
+  hanpuri chat models/qwen3 --system "한 문장으로 답하세요." --temperature 0.7
+
+  hanpuri chat --engine openai:http://127.0.0.1:8000/v1
+
+  hanpuri chat --engine llamacpp --model model.gguf
+"""
+
+
+@app.command(epilog=ASK_EXAMPLES, rich_help_panel=PANEL)
 def ask(
     question: Annotated[
         list[str] | None, typer.Argument(metavar="[QUESTION]...", help="Questions; else --file, else stdin.")
@@ -59,13 +82,16 @@ def ask(
     json: Json = False,
 ) -> None:
     """Answer questions, each by itself, with any engine; a long file goes on where it was stopped."""
+    from hanpuri.cli import asking, choosing
+    from hanpuri.engines.base import Decoding
+
     choice = choosing.Choice(engine, model, template, system, aligned, four_bit, device)
     decoding = Decoding(max_new_tokens, temperature, top_p, top_k, tuple(stop or ()), seed, batch_size)
     given = asking.Given(tuple(question or ()), file, out, field, into, encoding, format, json)
     asking.run(choice, given, decoding)
 
 
-@app.command(epilog=chatting.EXAMPLES, rich_help_panel=PANEL)
+@app.command(epilog=CHAT_EXAMPLES, rich_help_panel=PANEL)
 def chat(
     name: Annotated[
         str | None, typer.Argument(metavar="[MODEL]", help="A run, a model's folder, a .gguf, an address, an engine.")
@@ -85,6 +111,9 @@ def chat(
     device: Device = None,
 ) -> None:
     """Talk with a model, asked as it was trained to be asked; `hanpuri ask` answers single questions and files."""
+    from hanpuri.cli import chatting, choosing
+    from hanpuri.engines.base import Decoding
+
     engine, model = choosing.choose(name, engine, model)
     choice = choosing.Choice(engine, model, template, system, aligned, four_bit, device)
     decoding = Decoding(max_new_tokens, temperature, top_p, top_k, tuple(stop or ()), seed)

@@ -5,15 +5,33 @@ from typing import Annotated
 
 import typer
 
-from hanpuri.cli import exporting, preparing
-from hanpuri.cli import templates as prompt_templates
+from hanpuri.cli import exporting
 from hanpuri.cli.options import Json
 
 app = typer.Typer(rich_markup_mode="rich")
 PANEL = "Make data"
 
+PREPARE_EXAMPLES = """
+[bold]Examples[/bold]
 
-@app.command(epilog=preparing.EXAMPLES, rich_help_panel=PANEL)
+  hanpuri prepare my.yaml
+
+  hanpuri prepare restoration-pairs --set sources.0.rows=2000 --set augment.copies=3
+
+  hanpuri prepare my.yaml --explain reviews.csv:17
+"""
+TEMPLATES_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri templates
+
+  hanpuri templates show restoration --row pairs.jsonl:1
+
+  hanpuri templates show chat --row talks.jsonl:7 --tokenizer models/mine
+"""
+
+
+@app.command(epilog=PREPARE_EXAMPLES, rich_help_panel=PANEL)
 def prepare(
     recipe: Annotated[str, typer.Argument(help="A recipe file of `kind: prepare`, or the name of a shipped one.")],
     set: Annotated[list[str] | None, typer.Option(help="Override a key, such as split.test=0.1.")] = None,
@@ -25,6 +43,8 @@ def prepare(
     json: Json = False,
 ) -> None:
     """Make a training set of raw files: cleaned, de-duplicated, split, augmented, with a report."""
+    from hanpuri.cli import preparing
+
     preparing.run(recipe, tuple(set or ()), out, asked=explain, processes=processes, as_json=json)
 
 
@@ -55,17 +75,19 @@ def export_data(
 
 
 templates = typer.Typer(no_args_is_help=False, invoke_without_command=True, rich_markup_mode="rich")
-app.add_typer(templates, name="templates", epilog=prompt_templates.EXAMPLES, rich_help_panel=PANEL)
+app.add_typer(templates, name="templates", epilog=TEMPLATES_EXAMPLES, rich_help_panel=PANEL)
 
 
 @templates.callback()
 def list_templates(context: typer.Context, json: Json = False) -> None:
     """List the prompt templates; `show` prints what one makes of a row."""
+    from hanpuri.cli import templates as prompt_templates
+
     if context.invoked_subcommand is None:
         prompt_templates.list_templates(as_json=json)
 
 
-@templates.command(name="show", epilog=prompt_templates.EXAMPLES)
+@templates.command(name="show", epilog=TEMPLATES_EXAMPLES)
 def show_template(
     name: Annotated[str, typer.Argument(help="A shipped template, a template file, or chat: the tokenizer's own.")],
     row: Annotated[str, typer.Option(metavar="FILE:LINE", help="The row, by the line at which it begins.")],
@@ -74,4 +96,6 @@ def show_template(
     json: Json = False,
 ) -> None:
     """Print what a template makes of a row, with what is trained in ⟦…⟧."""
+    from hanpuri.cli import templates as prompt_templates
+
     prompt_templates.show(name, row, tokenizer=tokenizer, train_on=train_on, as_json=json)

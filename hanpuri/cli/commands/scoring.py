@@ -5,14 +5,45 @@ from typing import Annotated
 
 import typer
 
-from hanpuri.cli import postprocessing, scoring, verdicts
 from hanpuri.cli.options import Encoding, Json, Threads
 
 app = typer.Typer(rich_markup_mode="rich")
 PANEL = "Measure"
 
+EVALUATE_EXAMPLES = """
+[bold]Examples[/bold]
 
-@app.command(epilog=scoring.EXAMPLES, rich_help_panel=PANEL)
+  hanpuri evaluate pairs.jsonl
+
+  hanpuri evaluate pairs.jsonl --model small --json
+
+  hanpuri evaluate pairs.jsonl --engine echo --engine compact:base --slices
+
+  hanpuri evaluate faq.csv --engine transformers:runs/faq --engine openai:http://127.0.0.1:8000/v1 --out scores
+
+  hanpuri evaluate test.csv --engine transformers:runs/mine,aligned=airbnb --submission answers.csv
+"""
+VERDICT_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri verdict restoration-verdict --dry-run
+
+  hanpuri verdict my.yaml
+
+  hanpuri verdict my.yaml --set rows.rows=200 --set good_enough=0.9 --json
+"""
+POSTPROCESS_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri postprocess pairs.jsonl
+
+  hanpuri postprocess pairs.jsonl --engine compact:small --train clean.txt --out steps.yaml
+
+  hanpuri postprocess pairs.jsonl --train clean.txt --step rescoring --lm transformers:runs/cpu-tiny
+"""
+
+
+@app.command(epilog=EVALUATE_EXAMPLES, rich_help_panel=PANEL)
 def evaluate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Noisy/clean pairs, instructions, messages.")],
     engine: Annotated[
@@ -52,6 +83,8 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Score engines on your own rows, with intervals; tell whether they differ."""
+    from hanpuri.cli import scoring
+
     asked = scoring.Asked(
         tuple(files),
         engines=tuple(engine or ()),
@@ -78,7 +111,7 @@ def evaluate(
     scoring.evaluate(asked)
 
 
-@app.command(epilog=verdicts.EXAMPLES, rich_help_panel=PANEL)
+@app.command(epilog=VERDICT_EXAMPLES, rich_help_panel=PANEL)
 def verdict(
     recipe: Annotated[str, typer.Argument(help="A recipe file of `kind: verdict`, or the name of a shipped one.")],
     set: Annotated[list[str] | None, typer.Option(help="Override a key, such as good_enough=0.9.")] = None,
@@ -87,10 +120,12 @@ def verdict(
     json: Json = False,
 ) -> None:
     """Is fine-tuning needed? Ask candidates the same rows; a table, and advice with its reasons."""
+    from hanpuri.cli import verdicts
+
     verdicts.run(recipe, tuple(set or ()), out, dry_run=dry_run, as_json=json)
 
 
-@app.command(epilog=postprocessing.EXAMPLES, rich_help_panel=PANEL)
+@app.command(epilog=POSTPROCESS_EXAMPLES, rich_help_panel=PANEL)
 def postprocess(
     pairs: Annotated[Path, typer.Argument(metavar="PAIRS", help="A file with the fields noisy and clean.")],
     engine: Annotated[str, typer.Option(metavar="NAME[:MODEL]", help="Whose answers are corrected.")] = "compact:base",
@@ -112,5 +147,7 @@ def postprocess(
     json: Json = False,
 ) -> None:
     """Try corrections behind a model; each is kept only if held-out rows show that it helps."""
+    from hanpuri.cli import postprocessing
+
     wanted = postprocessing.Wanted(engine, tuple(step or ()), train, lm, choose_on, measure, seed)
     postprocessing.run(pairs, wanted, out=out, kept=kept, as_json=json)

@@ -139,6 +139,16 @@ def serve(
             help="Characters that may wait in each worker. 200000, if not given.",
         ),
     ] = None,
+    turn_seconds: Annotated[
+        float | None,
+        typer.Option(
+            envvar="HANPURI_TURN_SECONDS",
+            min=0.01,
+            max=86_400,
+            rich_help_panel=TAKES,
+            help="How long a short request may wait for its turn, or is told to come later. 1, if not given.",
+        ),
+    ] = None,
     request_seconds: Annotated[
         float | None,
         typer.Option(
@@ -213,6 +223,7 @@ def serve(
         "characters": max_characters,
         "queued_requests": max_queued_requests,
         "queued_characters": max_queued_characters,
+        "turn_seconds": turn_seconds,
         "request_seconds": request_seconds,
         "idle_seconds": idle_seconds,
         "shutdown_seconds": shutdown_seconds,

@@ -5,14 +5,48 @@ from typing import Annotated
 
 import typer
 
-from hanpuri.cli import learning, publishing, runs_table, scaling
+from hanpuri.cli import publishing, scaling
 from hanpuri.cli.options import Device, Json, RunsFolder
 
 app = typer.Typer(rich_markup_mode="rich")
 PANEL = "Train"
 
+TRAIN_EXAMPLES = """
+[bold]Examples[/bold]
 
-@app.command(epilog=learning.TRAIN_EXAMPLES, rich_help_panel=PANEL)
+  hanpuri train base
+
+  hanpuri train my.yaml --set training.steps=2000 --set network.width=256
+
+  hanpuri train base --stop-after 540
+
+  hanpuri train cpu-tiny --dry-run
+
+  hanpuri train rounds-tiny --dry-run
+
+  hanpuri train qwen3-sft-lora --set model.path=models/qwen3 --set training.epochs=1
+
+  torchrun --nproc-per-node 2 -m hanpuri train my.yaml
+"""
+EXPORT_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri export runs/base
+"""
+RUNS_EXAMPLES = """
+[bold]Examples[/bold]
+
+  hanpuri runs
+
+  hanpuri runs show mine
+
+  hanpuri runs compare mine base --html comparison.html
+
+  hanpuri runs compare mine base --markdown >> NOTES.md
+"""
+
+
+@app.command(epilog=TRAIN_EXAMPLES, rich_help_panel=PANEL)
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one: base, cpu-tiny.")],
     set: Annotated[list[str] | None, typer.Option(help="Override a key, such as training.steps=100.")] = None,
@@ -25,38 +59,46 @@ def train(
     json: Json = False,
 ) -> None:
     """Train what a recipe describes; the same command goes on with a run that was stopped."""
+    from hanpuri.cli import learning
+
     given = tuple(set or ())
     learning.train(recipe, given, runs, stop_after=stop_after, device=device, dry_run=dry_run, as_json=json)
 
 
-@app.command(epilog=learning.EXPORT_EXAMPLES, rich_help_panel=PANEL)
+@app.command(epilog=EXPORT_EXAMPLES, rich_help_panel=PANEL)
 def export(run: Annotated[Path, typer.Argument(help="The folder of a run that has trained.")]) -> None:
     """Make a run's quantised model again from its weights."""
+    from hanpuri.cli import learning
+
     learning.export(run)
 
 
 runs = typer.Typer(no_args_is_help=False, invoke_without_command=True, rich_markup_mode="rich")
-app.add_typer(runs, name="runs", epilog=runs_table.EXAMPLES, rich_help_panel=PANEL)
+app.add_typer(runs, name="runs", epilog=RUNS_EXAMPLES, rich_help_panel=PANEL)
 
 
 @runs.callback()
 def list_runs(context: typer.Context, folder: RunsFolder = Path("runs"), json: Json = False) -> None:
     """List trainings: how far, how good; `show` tells all of one, `compare` lays several beside each other."""
+    from hanpuri.cli import runs_table
+
     if context.invoked_subcommand is None:
         runs_table.list_runs(folder, as_json=json)
 
 
-@runs.command(name="show", epilog=runs_table.EXAMPLES)
+@runs.command(name="show", epilog=RUNS_EXAMPLES)
 def show_run(
     run: Annotated[str, typer.Argument(help="A run's name or folder.")],
     folder: RunsFolder = Path("runs"),
     json: Json = False,
 ) -> None:
     """Tell all there is to know of a run: scores, recipe, data, environment, events, files."""
+    from hanpuri.cli import runs_table
+
     runs_table.show(run, folder, as_json=json)
 
 
-@runs.command(name="compare", epilog=runs_table.EXAMPLES)
+@runs.command(name="compare", epilog=RUNS_EXAMPLES)
 def compare_runs(
     names: Annotated[list[str], typer.Argument(metavar="RUN...", help="Names or folders, two or more.")],
     folder: RunsFolder = Path("runs"),
@@ -65,6 +107,8 @@ def compare_runs(
     json: Json = False,
 ) -> None:
     """Print the table that people write by hand: model, method, data, scores, time, memory."""
+    from hanpuri.cli import runs_table
+
     runs_table.compare(names, folder, markdown=markdown, html=html, as_json=json)
 
 

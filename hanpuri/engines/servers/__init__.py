@@ -10,6 +10,7 @@ In: an address and rows. Out: an answer each, or why there is none. Of one row:
     patience    tries again while that may help: a reply, or a Fault that was not to be mended
     replies     reads it                   ─►  Reply("너무", 4, 41, finished=True)
     exchange    checks it                  ─►  Answer("너무", 3, finished=True, num_prompt_tokens=41)
+    requests    does so for many rows at a time, and counts what it costs
 
 HTTP is spoken with `httpx2` itself: what the library `openai` would add, its retries, cannot be counted, and a reply
 that is none (an HTML page, no choices) passes through it unseen.

@@ -144,7 +144,8 @@ class Connection:
         try:
             return json.loads(content)
         except ValueError:
-            raise self._hidden(Fault(f"found {words_of(content) or 'nothing'}, expected JSON", "try")) from None
+            found = f"found {words_of(content) or 'nothing'}, expected JSON"
+            raise self._hidden(Fault(found, "try", cause="the reply is no JSON")) from None
 
     def _broken(self, error: Exception) -> Fault:
         """Say what became of a request that got no answer, or half of one."""
@@ -155,7 +156,8 @@ class Connection:
         if isinstance(error, TimeoutError | httpx2.TimeoutException):
             return Fault(f"no answer within {self._timeout_seconds:g} seconds", "try")
         if isinstance(error, httpx2.HTTPError | OSError):
-            return self._hidden(Fault(f"the answer broke off ({error or type(error).__name__})", "try"))
+            cause = "the answer broke off"
+            return self._hidden(Fault(f"{cause} ({error or type(error).__name__})", "try", cause=cause))
         if isinstance(error, httpx2.InvalidURL):
             return Fault(f"found the address {self.address}, which is none ({error})", "all")
         raise error

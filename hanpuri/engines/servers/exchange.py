@@ -52,7 +52,8 @@ class Asked:
         num_broken = 0 if finished else len(text) - len(text.rstrip(REPLACEMENT))
         text = text[: len(text) - num_broken]
         if self.pattern is not None and finished and not self.pattern.matches(text):
-            return Answer.failed(f"the server did not keep to the grammar: it wrote {text[:TOLD]!r}", num_tries)
+            lapse = "the server did not keep to the grammar"
+            return Answer.failed(f"{lapse}: it wrote {text[:TOLD]!r}", num_tries, cause=lapse)
         num_tokens = max(0, reply.num_tokens - (finished and self.counts_end))
         return Answer(
             text,

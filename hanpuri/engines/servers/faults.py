@@ -35,9 +35,19 @@ NO_MONEY = re.compile(r"insufficient_quota|billing_hard_limit", re.IGNORECASE)
 class Fault(Exception):
     """A request that brought no answer."""
 
-    def __init__(self, why: str, scope: Scope, *, status: int | None = None, wait_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        why: str,
+        scope: Scope,
+        *,
+        cause: str = "",
+        status: int | None = None,
+        wait_seconds: float | None = None,
+    ) -> None:
         super().__init__(why)
         self.why = " ".join(why.split())
+        self.cause = cause or self.why
+        """The same without words of the server, which may repeat a text."""
         self.scope = scope
         """
         try: another one may do better. row: this row has no answer. refused: nor has it, and if a setting is what is
@@ -55,20 +65,20 @@ def fault_of(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     Judge a reply that is no answer.
 
         >>> fault = fault_of(429, {"retry-after": "7"}, b"slow down")
-        >>> fault.why, fault.scope, fault.wait_seconds
-        ('the server answers 429: slow down', 'try', 7.0)
+        >>> fault.why, fault.cause, fault.scope, fault.wait_seconds
+        ('the server answers 429: slow down', 'the server answers 429', 'try', 7.0)
     """
-    told = words_of(body)
-    why = f"the server answers {status}" + (f": {told}" if told else "")
+    told, cause = words_of(body), f"the server answers {status}"
+    why = cause + (f": {told}" if told else "")
     if status == 402 or (status == 429 and NO_MONEY.search(body.decode(errors="replace"))):
-        return Fault(why, "all", status=status)
+        return Fault(why, "all", cause=cause, status=status)
     if status == 413 or (status < 500 and OVERFLOW.search(told)):
-        return Fault(f"the prompt is too long: {told or why}", "row", status=status)
+        return Fault(f"the prompt is too long: {told or why}", "row", cause="the prompt is too long", status=status)
     if status in TRANSIENT or status >= 500:
-        return Fault(why, "try", status=status, wait_seconds=_wait_of(headers))
+        return Fault(why, "try", cause=cause, status=status, wait_seconds=_wait_of(headers))
     if status in (400, 422):
-        return Fault(why, "row" if FILTERED.search(told) else "refused", status=status)
-    return Fault(why, "all", status=status)
+        return Fault(why, "row" if FILTERED.search(told) else "refused", cause=cause, status=status)
+    return Fault(why, "all", cause=cause, status=status)
 
 
 def words_of(body: bytes) -> str:

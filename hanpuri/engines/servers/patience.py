@@ -31,8 +31,8 @@ class Patience:
         self._not_before = 0.0
         self._num_lost = 0
         self._gone = asyncio.Event()
-        self.broken = ""
-        """Why nothing is asked any more; "" while it is."""
+        self.broken: Fault | None = None
+        """Why nothing is asked any more; None while it is."""
         self.num_tries = 0
         """Requests that were begun."""
         self.num_again = 0
@@ -49,7 +49,7 @@ class Patience:
         while True:
             await self._turn()
             if self.broken:
-                fault = Fault(self.broken, "row")
+                fault = Fault(self.broken.why, "row", cause=self.broken.cause)
                 fault.num_tries = num_tries
                 raise fault
             num_tries += 1
@@ -68,13 +68,13 @@ class Patience:
     def hope(self) -> None:
         """Ask again after all; the first row that is lost ends it again."""
         self._num_lost = self._settings.max_lost - 1
-        self.broken = ""
+        self.broken = None
         self._gone.clear()
 
     async def _bears(self, fault: Fault) -> bool:
         """Wait for another try; False if there is none."""
         if fault.scope == "all":
-            self._give_up(fault.why)
+            self._give_up(fault)
         if fault.scope != "try":
             self._num_lost = 0  # it is there, and says so
             return False
@@ -82,7 +82,7 @@ class Patience:
         pause *= random.uniform(0.5, 1.0)
         if fault.wait_seconds is not None:
             if fault.wait_seconds > self._settings.max_wait_seconds:
-                self._give_up(f"{fault.why}; it asks to wait {fault.wait_seconds:,.0f} seconds")
+                self._give_up(fault, behind=f"; it asks to wait {fault.wait_seconds:,.0f} seconds")
                 return False
             self._not_before = max(self._not_before, _now() + fault.wait_seconds)
         if fault.num_tries >= self._settings.max_tries:
@@ -95,10 +95,11 @@ class Patience:
     def _lose(self, fault: Fault) -> None:
         self._num_lost += 1
         if self._num_lost >= self._settings.max_lost:
-            self._give_up(f"given up: {self._num_lost} rows in a row got no answer, the last: {fault.why}")
+            self._give_up(fault, before=f"given up: {self._num_lost} rows in a row got no answer, the last: ")
 
-    def _give_up(self, why: str) -> None:
-        self.broken = self.broken or why
+    def _give_up(self, fault: Fault, before: str = "", behind: str = "") -> None:
+        why, cause = (f"{before}{words}{behind}" for words in (fault.why, fault.cause))
+        self.broken = self.broken or Fault(why, "row", cause=cause)
         self._gone.set()
 
     async def _turn(self) -> None:

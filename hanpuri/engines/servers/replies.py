@@ -15,6 +15,7 @@ from typing import Any
 from hanpuri.data.tokenizers import REPLACEMENT
 from hanpuri.engines.servers.faults import TOLD, Fault, fault_of
 
+NO_ANSWER = "found no answer in the reply"
 CUT = "length"
 WITHHELD = "content_filter"
 ABORTED = ("abort", "error")
@@ -66,14 +67,14 @@ class Growing:
             Fault: if it is an error, or no piece of an answer.
         """
         if not isinstance(event, dict):
-            raise Fault(f"found {_short(event)}, expected an answer", "try")
+            raise Fault(f"found {_short(event)}, expected an answer", "try", cause=NO_ANSWER)
         if event.get("error"):
             raise _error_in(event["error"])
         if isinstance(usage := event.get("usage"), dict):
             self.usage = usage
         choices = event.get("choices")
         if not isinstance(choices, list):
-            raise Fault(f"found {_short(event)}, expected choices", "try")
+            raise Fault(f"found {_short(event)}, expected choices", "try", cause=NO_ANSWER)
         for choice in choices[:1]:
             self._take_choice(choice)
 
@@ -85,13 +86,15 @@ class Growing:
             Fault: if it has not ended, or no text was in it.
         """
         if self.reason == WITHHELD or self.refusal:
-            raise Fault(f"the server withheld the answer: {_short(self.refusal or WITHHELD)}", "row")
+            withheld = "the server withheld the answer"
+            raise Fault(f"{withheld}: {_short(self.refusal or WITHHELD)}", "row", cause=withheld)
         if self.reason in ABORTED:
             raise Fault(f"the server broke the answer off ({self.reason})", "try")
         if self.reason is None:
-            raise Fault("the answer broke off" if self.has_text else "found no answer in the reply", "try")
+            raise Fault("the answer broke off" if self.has_text else NO_ANSWER, "try")
         if not self.has_text and self.reason != CUT:
-            raise Fault(f"found no text in the reply, which ended in {_short(self.reason)}", "try")
+            found = f"found no text in the reply, which ended in {_short(self.reason)}"
+            raise Fault(found, "try", cause=NO_ANSWER)
         return Reply(
             joined(self.text),
             self._counted("completion_tokens") or 0,
@@ -101,14 +104,14 @@ class Growing:
 
     def _take_choice(self, choice: Any) -> None:
         if not isinstance(choice, dict):
-            raise Fault(f"found {_short(choice)}, expected a choice", "try")
+            raise Fault(f"found {_short(choice)}, expected a choice", "try", cause=NO_ANSWER)
         said = choice.get("delta") or choice.get("message") or choice
         piece = said.get("content", said.get("text")) if isinstance(said, dict) else None
         if isinstance(piece, str):
             self.text += piece
             self.has_text = True
         elif piece is not None:
-            raise Fault(f"found {_short(piece)}, expected a text", "try")
+            raise Fault(f"found {_short(piece)}, expected a text", "try", cause=NO_ANSWER)
         if isinstance(said, dict) and said.get("refusal"):
             self.refusal += str(said["refusal"])
         if choice.get("finish_reason"):
