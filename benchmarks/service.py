@@ -230,39 +230,48 @@ def ask_too_much(served: Served, texts: Sequence[str], bench: Bench) -> dict[str
     requests = [make_request({"text": text}) for text in texts]
 
     async def work(client: Client) -> dict[str, Any]:
-        # An eighth warms up.
-        await client.closed_loop(requests, NUM_CLIENTS, bench.singles / 8)
-        gone, _ = await measured(client.closed_loop(requests, NUM_CLIENTS, bench.singles))
-        capacity = sum(answer.status == 200 for answer in gone) / bench.singles
+        capacity = await _find_capacity(client, requests, bench.singles)
         before, calm = await measured(client.open_loop(requests, poisson(RATE, bench.singles)))
-        memory: list[float] = [served.memory()]
-        watching = asyncio.create_task(_watch(served, memory, bench.overload))
-        loading = asyncio.create_task(measured(client.open_loop(requests, poisson(2 * capacity, bench.overload))))
-        await asyncio.sleep(bench.overload)
-        # Those who come now find a line of those who came before.
-        calming = asyncio.create_task(client.open_loop(requests, poisson(RATE, max(30.0, bench.singles))))
-        during, overload = await loading
-        again = await _come_again(client, requests, during)
-        after = await calming
-        await watching
-        memory.append(served.memory())
         usual = quantile([answer.seconds for answer in before], 0.5)
-        refused = [answer for answer in during if answer.status == 429]
-        return {
-            "capacity": round(capacity, 1),
-            "asked": round(len(during) / bench.overload, 1),
-            "seconds": bench.overload,
-            **overload,
-            "server_errors": sum(answer.status >= 500 for answer in (*during, *after)),
-            "without_retry_after": sum(answer.retry_after is None for answer in refused),
-            "memory_mib": [round(one, 1) for one in memory],
-            "growth": round(memory[-1] / memory[min(1, len(memory) - 2)] - 1, 4),
-            "calm_p50": calm.get("p50"),
-            "recovery_seconds": seconds_until_back(after, max(1.5 * usual, 0.025)),
-            **again,
-        }
+        found = await _load(served, client, requests, 2 * capacity, bench)
+        back = seconds_until_back(found.pop("after"), max(1.5 * usual, 0.025))
+        return {"capacity": round(capacity, 1), **found, "calm_p50": calm.get("p50"), "recovery_seconds": back}
 
     return with_client(served, work)
+
+
+async def _find_capacity(client: Client, requests: Sequence[bytes], seconds: float) -> float:
+    """Count what is answered in a second to clients that ask again at once; an eighth of the time warms up."""
+    await client.closed_loop(requests, NUM_CLIENTS, seconds / 8)
+    answers, _ = await measured(client.closed_loop(requests, NUM_CLIENTS, seconds))
+    return sum(answer.status == 200 for answer in answers) / seconds
+
+
+async def _load(served: Served, client: Client, requests: Sequence[bytes], rate: float, bench: Bench) -> dict[str, Any]:
+    """Ask at a rate, then at the usual one; the answers of the latter are `after`."""
+    memory: list[float] = [served.memory()]
+    watching = asyncio.create_task(_watch(served, memory, bench.overload))
+    loading = asyncio.create_task(measured(client.open_loop(requests, poisson(rate, bench.overload))))
+    await asyncio.sleep(bench.overload)
+    # Those who come now find a line of those who came before.
+    calming = asyncio.create_task(client.open_loop(requests, poisson(RATE, max(30.0, bench.singles))))
+    during, overload = await loading
+    again = await _come_again(client, requests, during)
+    after = await calming
+    await watching
+    memory.append(served.memory())
+    refused = [answer for answer in during if answer.status == 429]
+    return {
+        "asked": round(len(during) / bench.overload, 1),
+        "seconds": bench.overload,
+        **overload,
+        "server_errors": sum(answer.status >= 500 for answer in (*during, *after)),
+        "without_retry_after": sum(answer.retry_after is None for answer in refused),
+        "memory_mib": [round(one, 1) for one in memory],
+        "growth": round(memory[-1] / memory[min(1, len(memory) - 2)] - 1, 4),
+        "after": after,
+        **again,
+    }
 
 
 async def _watch(served: Served, memory: list[float], seconds: float) -> None:

@@ -35,8 +35,17 @@ class ModelFiles:
         Find a shipped model by name, or a trained one by its folder, and check that it is whole.
 
         Raises:
-            ModelError: if there is no such model, a file is missing, or one is not what its checksum says.
+            ModelError: if there is no such model, a file is missing or cannot be read, or one is not what its checksum
+                says.
         """
+        try:
+            return cls._find(model)
+        except OSError as error:
+            found = f"the model {str(model)!r} cannot be read: {error.strerror}"
+            raise ModelError(found, "see that this user may read its folder and what is in it") from None
+
+    @classmethod
+    def _find(cls, model: str | Path) -> "ModelFiles":
         shipped = SHIPPED / str(model)
         folder = shipped if (shipped / SUMS).is_file() else Path(model)
         if not folder.is_dir():
@@ -95,7 +104,8 @@ class ModelFiles:
                 f"did you mean {inside}?" if (inside / SUMS).is_file() else "give the folder `model` of a finished run"
             )
             raise ModelError(f"{self.folder} holds no {SUMS}", hint)
-        entries = [line.split(maxsplit=1) for line in sums.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
+        entries = [line.split(maxsplit=1) for line in lines if line.strip()]
         # A star before the name is how sha256sum marks a file that it read as binary.
         expected = {name.strip().removeprefix("*"): digest for digest, name in (e for e in entries if len(e) == 2)}
         for name in sorted({*NEEDED, *expected}):

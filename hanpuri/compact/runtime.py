@@ -25,6 +25,7 @@ from hanpuri.compact.vocabulary import KEEP, Encoded
 from hanpuri.compact.windows import Window, cut_windows, make_batches
 from hanpuri.hangul import Indices, code_points, from_code_points, syllable_mask
 from hanpuri.noise.channel import feasible_letters
+from hanpuri.runs import count_usable_cpus
 
 # Rows that are encoded at a time: memory stays flat however long the input.
 CHUNK_CHARACTERS = 200_000
@@ -89,7 +90,7 @@ class Restorer:
             ModelError: if the model is unknown, incomplete or damaged.
             ValueError: if `threads` is not positive or the profile is unknown.
         """
-        from hanpuri.compact.onnx_predictor import OnnxPredictor, count_usable_cpus
+        from hanpuri.compact.onnx_predictor import OnnxPredictor
 
         if threads is not None and threads < 1:
             raise ValueError(f"threads is {threads}; it has to be at least 1")

@@ -11,8 +11,8 @@ In:  settings, data files, metrics as they come.   Out: `runs/base/` with
 What stands in the folder is enough to say later what a number came from. Nothing here knows a stage.
 """
 
-from hanpuri.runs.environment import describe_environment
+from hanpuri.runs.environment import count_usable_cpus, describe_environment
 from hanpuri.runs.files import sha256_of, write_json
 from hanpuri.runs.folder import Run
 
-__all__ = ["Run", "describe_environment", "sha256_of", "write_json"]
+__all__ = ["Run", "count_usable_cpus", "describe_environment", "sha256_of", "write_json"]

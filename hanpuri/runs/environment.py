@@ -33,6 +33,11 @@ def describe_environment() -> dict[str, object]:
     }
 
 
+def count_usable_cpus() -> int:
+    """Count the processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
 def _version(library: str) -> str:
     try:
         return metadata.version(library)

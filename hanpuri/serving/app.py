@@ -26,6 +26,7 @@ from hanpuri.serving.api import (
 )
 from hanpuri.serving.faults import say_faults_alike
 from hanpuri.serving.guarding import guard
+from hanpuri.serving.running.folders import held
 from hanpuri.serving.running.lifetime import FOLDER, SETTINGS, end_heard, fault_kept, tell_begun
 from hanpuri.serving.service import open_service
 from hanpuri.serving.settings import ServiceSettings
@@ -45,7 +46,7 @@ def create_app(settings: ServiceSettings, folder: Path) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with fault_kept(folder), end_heard(settings, folder) as ending:
+        with held(folder), fault_kept(folder), end_heard(settings, folder) as ending:
             async with open_service(settings, folder) as service:
                 app.state.service = ending.service = service
                 tell_begun(folder)

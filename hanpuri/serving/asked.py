@@ -51,9 +51,9 @@ Texts = Annotated[list[str] | None, Field(fail_fast=True), AfterValidator(_check
 
 
 class Asked(BaseModel):
-    """The base of all that can be asked; a field that there is not is a fault."""
+    """The base of all that can be asked; a field that there is not is a fault, and so is "1" in the place of 1."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @model_validator(mode="before")
     @classmethod

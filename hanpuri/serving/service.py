@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from fastapi import Request
 
+from hanpuri.noise.obfuscate import obfuscate
 from hanpuri.serving.chat.opening import Chat, open_chats
 from hanpuri.serving.feedback.store import FeedbackStore, open_store
 from hanpuri.serving.guarding.keys import KeyRing, open_keys
 from hanpuri.serving.restoring.restorers import Restorers, open_restorers
+from hanpuri.serving.running.folders import SECRET
 from hanpuri.serving.settings import NO_DATABASE, ServiceSettings
 from hanpuri.serving.watching.metrics import Counters
 
@@ -45,7 +47,7 @@ class Service:
     @property
     def secret(self) -> bytes:
         """What this service signs with; it is made anew at each start, one for all workers."""
-        return (self.folder / "secret").read_bytes()
+        return (self.folder / SECRET).read_bytes()
 
 
 @asynccontextmanager
@@ -57,6 +59,7 @@ async def open_service(settings: ServiceSettings, folder: Path) -> AsyncIterator
         HanpuriError: if a model, an engine, the key file or the database cannot be opened.
     """
     counters = Counters(folder)
+    obfuscate("확")  # its tables are made when they are first needed, in 10 ms
     with _keys(settings, folder) as keys, _engines(settings) as engines, _feedback(settings) as feedback:
         seconds = settings.limits.request_seconds
         async with open_restorers(settings, engines, counters) as restorers, open_chats(engines, seconds) as chats:

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -40,6 +41,12 @@ class Limits(Settings):
         default=200,
         ge=1,
         description="Requests that wait to be answered, in each worker; what comes beyond is 429.",
+    )
+    turn_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        le=DAY_SECONDS,
+        description="How long a short request may wait for its turn, as fast as it goes now; beyond that it is 429.",
     )
     request_seconds: float = Field(
         default=30.0,
@@ -146,7 +153,7 @@ class ServiceSettings(Settings):
     @model_validator(mode="after")
     def _check_origins(self) -> Self:
         for origin in self.cors_origins:
-            if origin != "*" and not re.fullmatch(r"https?://[^/?#@\s]+/?", origin, re.IGNORECASE):
+            if origin != "*" and not is_origin(origin):
                 raise ValueError(f"found {origin} as a page's origin, expected one such as https://reviews.example.kr")
         return self
 
@@ -171,6 +178,22 @@ def is_host(host: str) -> bool:
     except ValueError:
         return re.fullmatch(r"[\w.-]+", host) is not None
     return True
+
+
+def is_origin(origin: str) -> bool:
+    """
+    Say whether this is the address of a page's site, without a path.
+
+        >>> is_origin("https://example.kr"), is_origin("http://[::1]:3000"), is_origin("http://["), is_origin("null")
+        (True, True, False, False)
+    """
+    try:
+        parts = urlsplit(origin)
+        _ = parts.port  # raises if it is none
+    except ValueError:
+        return False
+    is_bare = re.fullmatch(r"https?://[^/?#@\s]+/?", origin, re.IGNORECASE) is not None
+    return is_bare and is_host(parts.hostname or "")
 
 
 def is_loopback(host: str) -> bool:

@@ -131,6 +131,15 @@ def test_a_single_damaged_byte_is_found_wherever_it_is(tmp_path_factory, name, p
     assert told(folder) == expected
 
 
+def test_what_cannot_be_read_is_told_with_its_cause(model):
+    """As a folder of somebody else is; the tests may be root, who reads all."""
+    name = "a" * 300
+    told_long = f"the model '{name}' cannot be read: File name too long"
+    assert told(name) == f"{told_long}; see that this user may read its folder and what is in it"
+    (model / SUMS).write_bytes(b"\xff\xfe")
+    assert told(model) == f"mine/model.onnx is damaged: its checksum is not the one in SHA256SUMS; {COPY}"
+
+
 def test_a_folder_without_checksums_is_no_model(model):
     (model / SUMS).unlink()
     assert told(model) == "mine holds no SHA256SUMS; give the folder `model` of a finished run"

@@ -4,7 +4,6 @@ Work on many batches side by side, a few at a time, so that memory does not grow
 In: calls, each of a function and its arguments. Out: all of them made; the first that fails ends the others.
 """
 
-import os
 import signal
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -14,6 +13,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from hanpuri.errors import DataError
+from hanpuri.runs import count_usable_cpus
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 Progress = Callable[[int], None]
@@ -31,7 +31,7 @@ class Workers:
     """
 
     def __init__(self, processes: int | None = None) -> None:
-        self.processes = processes or _num_processors()
+        self.processes = processes or count_usable_cpus()
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> "Workers":
@@ -86,7 +86,3 @@ class Workers:
 def _leave_ctrl_c_to_the_parent() -> None:
     """A terminal sends ctrl-C to all processes; the parent ends the others once their batch is written."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _num_processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 from hanpuri.serving.chat.faults import ChatRoute
 from hanpuri.serving.chat.opening import find_chat
 from hanpuri.serving.chat.request import ChatRequest
-from hanpuri.serving.chat.sending import begin_stream, until_gone
+from hanpuri.serving.chat.sending import begin_stream
 from hanpuri.serving.faults import ServiceFault
+from hanpuri.serving.leaving import until_gone
 from hanpuri.serving.service import Service, service_of
 from hanpuri.serving.watching.metrics import say
 

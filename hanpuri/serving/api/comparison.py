@@ -20,9 +20,9 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from hanpuri.serving.asked import Asked, GivenText, Texts, documented_faults
-from hanpuri.serving.chat.sending import until_gone
 from hanpuri.serving.comparison import sign_comparison
 from hanpuri.serving.faults import ServiceFault
+from hanpuri.serving.leaving import until_gone
 from hanpuri.serving.restoring.restorers import Restored, Restorers
 from hanpuri.serving.service import Service, service_of
 from hanpuri.serving.watching.metrics import say

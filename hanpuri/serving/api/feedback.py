@@ -22,7 +22,6 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
-    StrictBool,
     Tag,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -95,7 +94,7 @@ AnyText = Annotated[str, AfterValidator(_sound)]
 Text = Annotated[AnyText, AfterValidator(_told)]
 Name = Annotated[str, Field(max_length=200), AfterValidator(_sound), AfterValidator(_told)]
 Token = Annotated[str, Field(max_length=4_000), AfterValidator(_sound)]
-Id = Annotated[UUID4, WrapValidator(_random_id)]
+Id = Annotated[UUID4, Field(strict=False), WrapValidator(_random_id)]
 """Not one that could be guessed: who knows it may delete what it is of."""
 
 
@@ -103,7 +102,7 @@ class _Feedback(Asked):
     """What both kinds hold."""
 
     noisy: Text = Field(description="The text that was given.")
-    consent: StrictBool = Field(description="Whether models may learn from it; without consent no export holds it.")
+    consent: bool = Field(description="Whether models may learn from it; without consent no export holds it.")
     visitor: Name | None = Field(
         default=None,
         description="Who says it: a random word that a browser keeps. It is hashed; the last word of a visitor counts.",
@@ -122,7 +121,7 @@ class CorrectionRequest(_Feedback):
     kind: Literal["correction"]
     restored: Text = Field(description="What came back for it.")
     corrected: Text | None = Field(default=None, description="The right text.")
-    accepted: StrictBool | None = Field(default=None, description="true: restored is right as it is.")
+    accepted: bool | None = Field(default=None, description="true: restored is right as it is.")
     model: Name | None = Field(default=None, description="The model that restored it.")
 
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, model_validator
 from hanpuri.noise.airbnb import Sliders
 from hanpuri.noise.obfuscate import Obfuscation, obfuscate
 from hanpuri.serving.asked import Asked, Text, Texts, check_one, documented_faults
-from hanpuri.serving.chat.sending import until_gone
+from hanpuri.serving.leaving import until_gone
 from hanpuri.serving.restoring.marks import order_marks
 from hanpuri.serving.restoring.restorers import check_texts
 from hanpuri.serving.restoring.turns import SHORT, Kind, Pieces

@@ -18,7 +18,7 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
 from hanpuri.serving.asked import Asked, Text, Texts, check_one, documented_faults
-from hanpuri.serving.chat.sending import until_gone
+from hanpuri.serving.leaving import until_gone
 from hanpuri.serving.restoring.restorers import Restored
 from hanpuri.serving.service import Service, service_of
 from hanpuri.serving.watching.metrics import say

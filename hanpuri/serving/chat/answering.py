@@ -148,6 +148,7 @@ class EngineChat:
             logging.getLogger(LOGGER).warning("%s failed; %s", self._served.name, error.mend)
             raise ChatFault(503, f"{self._served.name} failed", "come again later", retry_after=1) from error
         if answer.failure:
+            logging.getLogger(LOGGER).warning("%s gave no answer: %s", self._served.name, answer.cause)
             raise ChatFault(503, f"{self._served.name} gave no answer", "come again later", retry_after=1)
         return answer
 

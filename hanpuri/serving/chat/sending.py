@@ -1,5 +1,5 @@
 """
-How an answer goes to its client, and how it is seen that the client has gone.
+How an answer goes to its client in pieces.
 
 In: pieces, each a dict of JSON. Out: a response in server-sent events, which lets go of what makes the pieces as soon
 as nobody hears them any more:
@@ -7,43 +7,22 @@ as nobody hears them any more:
     {"choices": [{"delta": {"content": "네"}, …}], …}   ─►   data: {"choices":[{"delta":{"content":"\\ub124"},…}],…}
 """
 
-import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator
+from typing import Any
 
 from fastapi import Request
-from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from hanpuri.errors import HanpuriError
 from hanpuri.serving.chat.faults import ChatFault, body_of
+from hanpuri.serving.leaving import until_gone
 from hanpuri.serving.watching.logs import LOGGER
 
 DONE = b"data: [DONE]\n\n"
 Pieces = AsyncGenerator[dict[str, Any], None]
-Result = TypeVar("Result")
-
-
-async def until_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """
-    Wait for what a client waits for; when the client goes, it is cancelled.
-
-    Raises:
-        ClientDisconnect: if nobody waits any more.
-    """
-    task, gone = asyncio.ensure_future(work), asyncio.ensure_future(_hear_end(request))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
-    finally:
-        task.cancel()
-        gone.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
 
 
 async def begin_stream(request: Request, pieces: Pieces) -> "EventResponse":
@@ -101,8 +80,3 @@ async def _events(first: dict[str, Any], pieces: Pieces) -> AsyncGenerator[bytes
         yield write_event(body_of(ChatFault(500, "the answer broke off", "ask again")))
     else:
         yield DONE
-
-
-async def _hear_end(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

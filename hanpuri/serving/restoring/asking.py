@@ -5,7 +5,9 @@ In:  ["확잠실읾 념뭄 잙앙욤"] and a ServedEngine.   Out: Restored("확�
 """
 
 import asyncio
+import logging
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from hanpuri.errors import DataError, EngineError, HanpuriError
 from hanpuri.serving.faults import ServiceFault
 from hanpuri.serving.restoring.marks import order_marks
 from hanpuri.serving.restoring.restored import Restored, of_engine
+from hanpuri.serving.watching.logs import LOGGER
 
 if TYPE_CHECKING:
     from hanpuri.engines.base import Engine
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
 
 DOWN_SECONDS = 10.0
 """When a client may come again that found a language model broken."""
+MOST_CAUSES = 3
+"""Of texts without an answer, that are logged of one request."""
+
+logger = logging.getLogger(LOGGER)
 
 
 def can_restore(engine: "Engine") -> bool:
@@ -56,10 +63,13 @@ def _restore(served: "ServedEngine", texts: Sequence[str]) -> list[Restored]:
         answers = list(restore(served.engine, normal, names=names))
     except DataError as error:
         raise ServiceFault(422, error.message, error.mend) from None
-    except EngineError:  # it may name another server
+    except EngineError as error:  # it may name another server
+        logger.warning("%s does not answer; %s", served.name, error.mend)  # words of a server may repeat a text
         raise _broken(served, "does not answer") from None
-    if lost := sum(bool(answer.failure) for answer in answers):
-        raise _broken(served, f"gave no answer to {lost:,} of {_texts(len(texts))}")
+    if causes := Counter(answer.cause for answer in answers if answer.failure):
+        what = f"gave no answer to {causes.total():,} of {_texts(len(texts))}"
+        logger.warning("%s %s: %s", served.name, what, "; ".join(cause for cause, _ in causes.most_common(MOST_CAUSES)))
+        raise _broken(served, what)
     return [
         # An answer may hold half a surrogate pair, which no JSON can.
         of_engine(noisy, answer.text.encode(errors="replace").decode(), answer.confidence)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from hanpuri.compact.onnx_predictor import count_usable_cpus
+from hanpuri.runs import count_usable_cpus
 from hanpuri.serving.faults import ServiceFault
 from hanpuri.serving.names import name_all
 from hanpuri.serving.restoring.asking import ask, can_restore
@@ -113,9 +113,9 @@ async def open_restorers(
         ModelError: if a model cannot be loaded.
     """
     models, _ = name_all(settings.models, settings.engines)
-    loaded = {name: CompactModel(name, model) for name, model in models.items()}
-    asked = {name: served for name, served in engines.items() if can_restore(served.engine)}
     threads = settings.threads or max(1, count_usable_cpus() // settings.workers)
+    loaded = {name: CompactModel(name, model, threads) for name, model in models.items()}
+    asked = {name: served for name, served in engines.items() if can_restore(served.engine)}
     turns = Turns(threads, settings.limits, settings.window_seconds, counters)
     try:
         yield Restorers(loaded, asked, turns, settings.limits, counters)

@@ -30,6 +30,8 @@ SHORT = 2_000
 """Characters that are prepared and finished at once, in about 2 ms; more would keep others waiting."""
 FIRST_SPEED = 5_000.0
 """Characters a second of one thread, before anything was measured."""
+RUN_CHARACTERS = 256
+"""Of one request, about, that are restored before it is the next one's turn."""
 LEARNING = 0.1
 """Share of the last run in what is taken for the speed."""
 
@@ -42,6 +44,8 @@ class Kind:
     """What is done, such as the model's name first; pieces of one name are of one kind."""
     work: Callable[[Sequence[Any]], None] = field(compare=False)
     """Does pieces, on a worker thread."""
+    work_alone: Callable[[Sequence[Any]], None] | None = field(default=None, compare=False)
+    """Does them sooner, with the other threads' help; for when nothing else runs or waits."""
     most: int = field(default=1, compare=False)
     """Pieces in one run."""
     gains: bool = field(default=False, compare=False)
@@ -82,10 +86,11 @@ class _Run:
         if not found:
             del job.left[self.kind]
 
-    def do(self) -> float:
+    def do(self, alone: bool) -> float:
         """Do the work, and give the seconds that it took."""
+        work = self.kind.work_alone if alone and self.kind.work_alone else self.kind.work
         start = time.perf_counter()
-        self.kind.work(self.pieces)
+        work(self.pieces)
         return time.perf_counter() - start
 
 
@@ -177,10 +182,16 @@ class Turns:
         # Who asks for no more than a request's share of the room is counted as one request: however much waits of
         # those who ask for a lot, a single review comes in.
         is_small = num_characters <= limits.queued_characters // limits.queued_requests
-        is_too_much = not is_small and self._jobs and not self._has_room(of, num_characters)
-        if is_too_much or len(self._jobs) >= limits.queued_requests:
+        may_come = self._is_soon() if is_small else self._has_room(of, num_characters)
+        if self._jobs and (not may_come or len(self._jobs) >= limits.queued_requests):
             found = f"found {len(self._jobs):,} requests with {self.waiting_characters:,} characters waiting already"
             raise self._busy(found, "come again later")
+
+    def _is_soon(self) -> bool:
+        """Say whether the turn of a new request comes soon enough: of each before it one run is done, not all."""
+        before = ((min(job.unread, RUN_CHARACTERS), job.of) for job in self._jobs)
+        seconds = sum(characters / self._speeds.get(of, FIRST_SPEED) for characters, of in before)
+        return seconds / self.threads <= self.limits.turn_seconds
 
     def _has_room(self, of: str, num_characters: int) -> bool:
         """Say whether so much can wait too, and be done in time as fast as it went so far."""
@@ -211,8 +222,9 @@ class Turns:
             self._window = None
         while self._line and self._num_running < self.threads:
             run = self._gather()
+            is_alone = not self._num_running and not self._line
             self._num_running += 1
-            future = asyncio.get_running_loop().run_in_executor(self._pool, run.do)
+            future = asyncio.get_running_loop().run_in_executor(self._pool, run.do, is_alone)
             future.add_done_callback(partial(self._end, run))
 
     def _gather(self) -> _Run:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 SETTINGS, FOLDER = "HANPURI_SERVICE_SETTINGS", "HANPURI_SERVICE_FOLDER"
 """Where a worker process finds what it is told: in its environment."""
-SECRET, NUMBERS, FAULT, BEGUN = "secret", "prometheus", "fault.json", "begun-"
-"""What lies in the folder that the workers of a service share: what they sign with, what they count, how they began."""
+NUMBERS, FAULT, BEGUN = "prometheus", "fault.json", "begun-"
+"""What lies in the folder that the workers of a service share, beside the secret: what they count, how they began."""
 GRACE_SECONDS = 5.0
 """What a process has, after the time of its requests is over, to close what is open; a model may be in the middle."""
 EXIT_LATE, EXIT_STOPPED = 1, 130

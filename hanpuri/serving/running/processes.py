@@ -10,11 +10,9 @@ answered. One worker answers in this process; several do in processes of their o
 import logging
 import math
 import os
-import secrets
 import signal
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection, socket
@@ -26,9 +24,11 @@ from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.errors import EngineError, HanpuriError
+from hanpuri.errors import EngineError, HanpuriError, RecipeError
+from hanpuri.runs import count_usable_cpus
 from hanpuri.serving.names import name_all
-from hanpuri.serving.running.lifetime import FOLDER, NUMBERS, SECRET, SETTINGS, have_begun, take_fault
+from hanpuri.serving.running.folders import shared_folder
+from hanpuri.serving.running.lifetime import FOLDER, NUMBERS, SETTINGS, have_begun, take_fault
 from hanpuri.serving.running.sockets import address_of, bind
 from hanpuri.serving.settings import NO_DATABASE, ServiceSettings
 from hanpuri.serving.watching.logs import LOGGER, log_settings
@@ -36,6 +36,8 @@ from hanpuri.serving.watching.logs import LOGGER, log_settings
 CREATE = "hanpuri.serving.app:create_from_environment"
 BACKLOG = 2_048
 """Connections that the system keeps waiting while all workers are busy; it may hold less, see net.core.somaxconn."""
+MOST_THREADS = 8
+"""Of all workers together, for each processor: more take memory and each other's time."""
 MAX_START_SECONDS = 60
 """How long new workers may take to be ready, when SIGHUP has them replace the old ones one by one."""
 
@@ -70,7 +72,7 @@ def run_service(settings: ServiceSettings, on_ready: OnReady = lambda running: N
     _hear_signals(lambda: False)
     _check(settings)
     _take_all_files()
-    with bind(settings.host, settings.port) as listening, _shared_folder() as folder:
+    with bind(settings.host, settings.port) as listening, shared_folder() as folder:
         running = Running(f"http://{address_of(listening)}", os.getpid(), settings)
         run = _run_here if settings.workers == 1 else _run_workers
         return run(settings, folder, listening, lambda: on_ready(running))
@@ -78,18 +80,19 @@ def run_service(settings: ServiceSettings, on_ready: OnReady = lambda running: N
 
 def _check(settings: ServiceSettings) -> None:
     """Look for what can be found wrong before a port is taken."""
+    threads, most = settings.workers * (settings.threads or 1), MOST_THREADS * count_usable_cpus()
+    if threads > most:
+        found = f"found {threads:,} threads in {settings.workers} workers, expected {most} at most on this machine"
+        raise RecipeError(found, "leave --threads out, and take no more --workers than there are processors")
     models, _ = name_all(settings.models, settings.engines)
-    for name, model in models.items():
-        try:
-            ModelFiles.find(model)
-        except OSError as error:
-            found = f"the model {name}: its folder cannot be read: {error.strerror}"
-            raise EngineError(found, "see that this user may read it") from None
+    for model in models.values():
+        ModelFiles.find(model)
     if settings.engines:
+        from hanpuri.engines.places import check_place
         from hanpuri.serving.engines import parse_served
 
         for engine in settings.engines:
-            parse_served(engine)
+            check_place(parse_served(engine)[1])
 
 
 def _run_here(settings: ServiceSettings, folder: Path, listening: socket, on_ready: Callable[[], None]) -> int:
@@ -236,19 +239,6 @@ class _Workers(Multiprocess):
 def _fault(folder: Path) -> HanpuriError:
     found = "the service could not be opened"
     return take_fault(folder) or EngineError(found, "the lines above say where; please report them")
-
-
-@contextmanager
-def _shared_folder() -> Iterator[Path]:
-    """Make the folder that the workers of this service share while it runs; nobody else may read it."""
-    try:
-        made = tempfile.TemporaryDirectory(prefix="hanpuri-", ignore_cleanup_errors=True)
-    except OSError as error:
-        found = f"no temporary folder can be made: {error.strerror}"
-        raise EngineError(found, "set TMPDIR to a folder that may be written") from None
-    with made as name:
-        (Path(name) / SECRET).write_bytes(secrets.token_bytes(32))
-        yield Path(name)
 
 
 def _hear_signals(is_told: Callable[[], bool]) -> None:

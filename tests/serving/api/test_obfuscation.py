@@ -58,7 +58,7 @@ def test_a_thousand_texts_come_back_in_their_order(client):
         ({"text": "방", "sliders": {"chang": 1}}, "sliders.chang: Extra inputs are not permitted"),
         ({"text": "방", "strength": -1}, "strength: Input should be greater than or equal to 0"),
         ({"text": "방", "profile": "mine"}, "profile: Input should be 'airbnb' or 'hand'"),
-        ({"text": "방", "seed": 1.5}, "seed: Input should be a valid integer, got a number with a fractional part"),
+        ({"text": "방", "seed": 1.5}, "seed: Input should be a valid integer"),
         ({"text": "가" * 10_001}, "text 1: found 10,001 characters, expected 10,000 at most"),
     ],
 )

@@ -22,8 +22,9 @@ from hanpuri.errors import EngineError
 from hanpuri.serving.chat.faults import ChatFault
 from hanpuri.serving.chat.opening import open_chats
 from hanpuri.serving.chat.request import ChatRequest
-from hanpuri.serving.chat.sending import begin_stream, until_gone
+from hanpuri.serving.chat.sending import begin_stream
 from hanpuri.serving.engines import ServedEngine
+from hanpuri.serving.leaving import until_gone
 
 ASKED = ChatRequest(model="it", messages=[{"role": "user", "content": "안녕?"}])
 

@@ -239,26 +239,42 @@ def test_an_answer_of_another_length_is_told_by_longer_edits(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "message", "mend"),
+    ("answer", "status", "message", "mend", "logged"),
     [
-        # its server's address is nobody's business
-        (EngineError("http://10.0.0.7:8000/v1 refuses the key", "…"), 503, "told does not answer", "come again later"),
-        (Answer.failed("http://10.0.0.7: 503"), 503, "told gave no answer to 2 of 2 texts", "come again later"),
+        # its server's address is nobody's business, and its words may be a text
+        (
+            EngineError("http://10.0.0.7:8000/v1 refuses 방", "put a key into A"),
+            503,
+            "told does not answer",
+            "come again later",
+            ["told does not answer; put a key into A"],
+        ),
+        (
+            Answer.failed("http://10.0.0.7: 503: 방", cause="the server answers 503"),
+            503,
+            "told gave no answer to 2 of 2 texts",
+            "come again later",
+            ["told gave no answer to 2 of 2 texts: the server answers 503"],
+        ),
         (
             DataError("text 1: found 900 tokens, expected 512", "shorten it"),
             422,
             "text 1: found 900 tokens",
             "shorten it",
+            [],
         ),
     ],
 )
-def test_a_language_model_that_fails_is_told_without_what_stands_behind_it(tmp_path, answer, status, message, mend):
+def test_a_language_model_that_fails_is_told_without_what_stands_behind_it_and_logged_without_a_text(
+    tmp_path, answer, status, message, mend, logged, caplog
+):
     with served(tmp_path, Told(answer)) as one, pytest.raises(ServiceFault) as caught:
         one.restore(["방", "밥"])
     assert caught.value.status == status
     assert caught.value.message.startswith(message)
     assert caught.value.mend.startswith(mend)
     assert (caught.value.retry_after is not None) == (status == 503)
+    assert caplog.messages == logged
 
 
 def test_a_language_model_that_takes_too_long_is_busy(tmp_path):

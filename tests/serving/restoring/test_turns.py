@@ -31,7 +31,7 @@ class Bench:
         self.runs.append(list(pieces))
 
     def kind(self, name: str = "a", most: int = 1, gains: bool = False) -> Kind:
-        return Kind((name,), self.do, most, gains)
+        return Kind((name,), self.do, most=most, gains=gains)
 
     def ask(self, who: str, number: int = 1, *, each: int = 10, kind: Kind | None = None) -> "asyncio.Task[str]":
         """Ask for pieces `who1`, `who2`, …, of so many characters each."""
@@ -141,6 +141,39 @@ def test_too_many_characters_are_refused_but_a_single_review_comes_in(bench):
         line.may_go.set()
         await asyncio.gather(long, review)
         assert line.turns.waiting_characters == 0
+        await line.turns.close()
+
+    asyncio.run(scene())
+
+
+def test_a_short_request_is_refused_if_its_turn_would_not_come_soon_whatever_a_long_one_still_needs(bench):
+    async def scene() -> None:
+        line = bench(turn_seconds=0.061, queued_characters=200_000)  # 305 characters, until a speed is known
+        long = line.ask("long", 100, each=100)  # 256 of them count
+        await asked(long)
+        short = [line.ask(who, each=22) for who in "abc"]
+        await asked(long, *short)
+        with refused(429, "found 4 requests with 10,066 characters waiting already", "come again later"):
+            await line.ask("d", each=1)
+        line.may_go.set()
+        await asyncio.gather(long, *short)
+        assert await line.ask("d", each=1_000) == "d is done"
+        await line.turns.close()
+
+    asyncio.run(scene())
+
+
+def test_what_runs_while_nothing_else_runs_or_waits_is_helped(bench):
+    async def scene() -> None:
+        line = bench()
+        helped: list[list[str]] = []
+        kind = Kind(("a",), line.do, lambda pieces: helped.append(list(pieces)))
+        alone = line.ask("alone", kind=kind)
+        await alone
+        first, second = line.ask("first", kind=kind), line.ask("second", 2, kind=kind)
+        line.may_go.set()
+        await asyncio.gather(first, second)
+        assert (helped, line.runs) == ([["alone1"], ["first1"], ["second2"]], [["second1"]])
         await line.turns.close()
 
     asyncio.run(scene())

@@ -17,6 +17,7 @@ import pytest
 
 from hanpuri.compact.runtime import Restorer
 from hanpuri.errors import EngineError, ModelError
+from hanpuri.serving.running.folders import PREFIX, remove_left
 from hanpuri.serving.running.processes import run_service
 from hanpuri.serving.settings import ServiceSettings
 
@@ -166,6 +167,9 @@ def test_no_worker_outlives_the_process_that_started_it(serve, restored, tmp_pat
     assert held.finish() == restored
     wait_until(lambda: are_gone(workers))
     served.process.wait()
+    (left,) = tmp_path.glob(f"{PREFIX}*")
+    remove_left(tmp_path)
+    assert not left.exists()
 
 
 # --- faults
@@ -191,12 +195,11 @@ def test_a_port_that_is_in_use_is_one_line():
 
 
 @pytest.mark.usefixtures("own_signals")
-def test_an_unknown_model_is_found_before_the_port_is_asked_for():
+def test_an_unknown_model_is_found_before_the_port_is_asked_for(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = ServiceSettings(port=taken.getsockname()[1], models=("bose",), database="none")
         with pytest.raises(ModelError, match=r"no model is called 'bose'.*did you mean base"):
             run_service(settings)
-    with pytest.raises(
-        EngineError, match=r"^the model a+: its folder cannot be read: File name too long; see that this"
-    ):
-        run_service(ServiceSettings(port=0, models=("a" * 300,), database="none"))
+        engine = settings.model_copy(update={"models": (), "engines": (f"transformers:{tmp_path}",), "workers": 2})
+        with pytest.raises(ModelError, match=r": found no config\.json in this folder; give the folder of a model$"):
+            run_service(engine)
