@@ -40,7 +40,7 @@ class OnnxPredictor:
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # it would take time from others
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # threads of ours do not wait by working
         options.log_severity_level = ERRORS_ONLY
         self.session: Any = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
         self.vocabulary = vocabulary

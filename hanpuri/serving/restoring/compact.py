@@ -26,8 +26,8 @@ Of a window: a longer one fills the processor alone. Of 6 items, forty in a run 
 
 THREADS_ALONE = 2
 """
-That share a run when nothing else runs or waits. Of 100 syllables `base` reads, two took 18 ms where one took 23; of
-many requests at once they restored 4 % less. More were not tried.
+That share a run when nothing else runs or waits: of 100 syllables two take `base` 15 ms and one takes 20. More were not
+tried.
 """
 
 
@@ -49,9 +49,10 @@ class CompactModel:
         restorer = Restorer(model, threads=1)
         self.name = name
         self.created = int(restorer.files.network.stat().st_mtime)
+        self.threads_alone = min(threads, THREADS_ALONE)
         self.restoring = self.restoring_alone = restorer.restoring
-        if threads > 1:
-            self.restoring_alone = Restoring(OnnxPredictor.load(restorer.files, min(threads, THREADS_ALONE)))
+        if self.threads_alone > 1:
+            self.restoring_alone = Restoring(OnnxPredictor.load(restorer.files, self.threads_alone))
         for restoring in {self.restoring, self.restoring_alone}:
             list(restoring.restore_stream(["확잠실읾"]))
 
@@ -90,6 +91,7 @@ class _Work:
             (model.name, self.alternatives, length),
             partial(model.restoring.label, alternatives=self.alternatives),
             partial(model.restoring_alone.label, alternatives=self.alternatives),
+            threads_alone=model.threads_alone,
             most=max(1, model.restoring.predictor.batch_items // length),
             gains=length <= LONG_ITEMS,
         )

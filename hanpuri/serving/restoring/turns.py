@@ -45,7 +45,9 @@ class Kind:
     work: Callable[[Sequence[Any]], None] = field(compare=False)
     """Does pieces, on a worker thread."""
     work_alone: Callable[[Sequence[Any]], None] | None = field(default=None, compare=False)
-    """Does them sooner, with the other threads' help; for when nothing else runs or waits."""
+    """Does them sooner, with the help of other threads; for when nothing else runs or waits."""
+    threads_alone: int = field(default=1, compare=False)
+    """How many threads `work_alone` takes; with others beside them, all would be slow."""
     most: int = field(default=1, compare=False)
     """Pieces in one run."""
     gains: bool = field(default=False, compare=False)
@@ -75,6 +77,11 @@ class _Run:
     kind: Kind
     pieces: list[Any] = field(default_factory=list)
     shares: list[tuple[_Job, int]] = field(default_factory=list)
+    is_alone: bool = False
+
+    @property
+    def num_threads(self) -> int:
+        return self.kind.threads_alone if self.is_alone else 1
 
     def take(self, job: _Job) -> None:
         """Take as many pieces of a job as there is room for."""
@@ -86,9 +93,9 @@ class _Run:
         if not found:
             del job.left[self.kind]
 
-    def do(self, alone: bool) -> float:
+    def do(self) -> float:
         """Do the work, and give the seconds that it took."""
-        work = self.kind.work_alone if alone and self.kind.work_alone else self.kind.work
+        work = self.kind.work_alone if self.is_alone and self.kind.work_alone else self.kind.work
         start = time.perf_counter()
         work(self.pieces)
         return time.perf_counter() - start
@@ -105,7 +112,8 @@ class Turns:
         self._is_idle.set()
         self._line: dict[_Job, None] = {}
         """Those with pieces that nobody has begun, the next one first."""
-        self._num_running = 0
+        self._num_busy = 0
+        """Threads that work."""
         self._window: asyncio.TimerHandle | None = None
         self._speeds: dict[str, float] = {}
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="restoring")
@@ -210,7 +218,7 @@ class Turns:
             job.done.set_result(None)
             return
         self._line[job] = None
-        if self._num_running or not self.window_seconds or not all(kind.gains for kind in job.left):
+        if self._num_busy or not self.window_seconds or not all(kind.gains for kind in job.left):
             self._start()
         elif self._window is None:
             self._window = asyncio.get_running_loop().call_later(self.window_seconds, self._start)
@@ -220,11 +228,11 @@ class Turns:
         if self._window is not None:
             self._window.cancel()
             self._window = None
-        while self._line and self._num_running < self.threads:
+        while self._line and self._num_busy < self.threads:
             run = self._gather()
-            is_alone = not self._num_running and not self._line
-            self._num_running += 1
-            future = asyncio.get_running_loop().run_in_executor(self._pool, run.do, is_alone)
+            run.is_alone = not self._num_busy and not self._line
+            self._num_busy += run.num_threads
+            future = asyncio.get_running_loop().run_in_executor(self._pool, run.do)
             future.add_done_callback(partial(self._end, run))
 
     def _gather(self) -> _Run:
@@ -243,7 +251,7 @@ class Turns:
         return run
 
     def _end(self, run: _Run, done: "asyncio.Future[float]") -> None:
-        self._num_running -= 1
+        self._num_busy -= run.num_threads
         num_characters = 0.0
         for job, number in run.shares:
             share = job.unread * number / job.num_open

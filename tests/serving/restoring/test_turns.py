@@ -179,6 +179,24 @@ def test_what_runs_while_nothing_else_runs_or_waits_is_helped(bench):
     asyncio.run(scene())
 
 
+def test_what_is_helped_takes_the_threads_that_help_it(bench):
+    async def scene() -> None:
+        line = bench(threads=2)
+        kind = Kind(("a",), lambda pieces: pytest.fail("nobody was alone"), line.do, threads_alone=2)
+        first = line.ask("first", kind=kind)
+        await asked(first)
+        others = [line.ask("second"), line.ask("third", kind=line.kind("other"))]
+        await asked(first, *others)
+        assert not line.runs
+        line.may_go.set()
+        await asyncio.gather(first, *others)
+        assert line.runs[0] == ["first1"]
+        assert sorted(line.runs[1:]) == [["second1"], ["third1"]]
+        await line.turns.close()
+
+    asyncio.run(scene())
+
+
 def test_more_than_may_ever_wait_is_refused_for_good(bench):
     async def scene() -> None:
         line = bench(queued_characters=1000)
