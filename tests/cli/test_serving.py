@@ -137,7 +137,7 @@ def test_options_go_before_the_environment(settled, monkeypatch):
         # more threads than any machine has
         (
             ("--workers", "2", "--threads", "100000"),
-            f"found 200,000 threads of all workers together, expected {8 * count_usable_cpus()} at most on this machine; "
+            f"found 200,000 threads of all workers together, expected {8 * count_usable_cpus()} at most here; "
             "leave --threads out, and take no more --workers than there are processors",
         ),
         # a form that there is not

@@ -82,7 +82,7 @@ def _check(settings: ServiceSettings) -> None:
     """Look for what can be found wrong before a port is taken."""
     threads, most = settings.workers * (settings.threads or 1), MOST_THREADS * count_usable_cpus()
     if threads > most:
-        found = f"found {threads:,} threads of all workers together, expected {most} at most on this machine"
+        found = f"found {threads:,} threads of all workers together, expected {most} at most here"
         raise RecipeError(found, "leave --threads out, and take no more --workers than there are processors")
     models, _ = name_all(settings.models, settings.engines)
     for model in models.values():
