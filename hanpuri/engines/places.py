@@ -3,7 +3,7 @@ Where the model of an engine lies, found before its library is loaded: a wrong p
 
 In: EngineSettings(engine="transformers", model="runs/faq").   Out: nothing, or what is wrong; of a path the folders:
 
-    find_model("runs/faq")  ─►  (/models/qwen3, /work/runs/faq/adapter)
+    find_model("runs/faq")  ─►  (models/qwen3, runs/faq/adapter)
 """
 
 from contextlib import suppress

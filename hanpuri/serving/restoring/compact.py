@@ -26,8 +26,8 @@ Of a window: a longer one fills the processor alone. Of 6 items, forty in a run 
 
 THREADS_ALONE = 2
 """
-That share a run when nothing else runs or waits: of 100 syllables two take `base` 15 ms and one takes 20. More were not
-tried.
+That share a run when nothing else runs or waits: two read a review in three quarters of the time of one (LOG.md). More
+were not tried.
 """
 
 
