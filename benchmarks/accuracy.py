@@ -3,7 +3,7 @@ What the shipped models reach on every evaluation set; with --write the figures 
 
 In:  eval/*_dev.jsonl.   Out: a table, a row a model and set, with and without the feasible-originals constraint.
 
-    python benchmarks/accuracy.py [--write]
+    python benchmarks/accuracy.py [MODEL …] [--write]
 
 `kotox_dev` holds kinds of hiding that change the length and that the models are not made for; its rows are kept apart:
 what is measured there is the character error rate against leaving the text as it is.
@@ -66,11 +66,13 @@ def write_card(files: ModelFiles, scores: dict[str, Scores], kotox: dict[str, fl
     path.write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
-def main(write: bool) -> None:
-    """Print the table, and write the cards if told so."""
+def main(models: list[str], write: bool) -> None:
+    """Print the table of all or some shipped models, and write their cards if told so."""
     columns = ("set", 15), ("rows", 5), ("char_acc", 9), ("char_f1", 8), ("exact", 7), ("cer", 7), ("clean", 8)
     print("model  ", *(f"{name:>{width}}" for name, width in columns), " feasible")
     for files in ModelFiles.shipped():
+        if models and files.name not in models:
+            continue
         scores = {}
         for name in SETS:
             one = scores[name] = measure(compact(files.name), name)
@@ -87,4 +89,4 @@ def main(write: bool) -> None:
 
 
 if __name__ == "__main__":
-    main("--write" in sys.argv)
+    main([name for name in sys.argv[1:] if name != "--write"], "--write" in sys.argv)

@@ -11,15 +11,16 @@ With --check nothing is written; the exit code is 1 if a file is stale, and each
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_origin
-
-from pydantic import BaseModel
+from typing import Any, NamedTuple
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))  # for `python benchmarks/write_tables.py`
 
+from benchmarks.adaptation_table import make_table as adaptations  # noqa: E402
+from benchmarks.keys_table import keys  # noqa: E402
+from benchmarks.llm_experiments import tables as experiments  # noqa: E402
 from benchmarks.service_table import service_rows  # noqa: E402
 from hanpuri.compact.model_files import NEEDED, ModelFiles  # noqa: E402
 from hanpuri.compact.settings import CompactRecipe  # noqa: E402
@@ -172,14 +173,6 @@ def rules() -> str:
     return table(["rule", "family", "what it does", "example"], rows, num_left=4)
 
 
-def keys(recipe: type[BaseModel], without: tuple[str, ...] = ()) -> str:
-    """Make the table of a recipe's keys; `without` sections that this kind shares and refuses."""
-    rows = [
-        [f"`{key}`", default, what] for key, default, what in _fields(recipe, "") if not f"{key}.".startswith(without)
-    ]
-    return table(["key", "default", "what it says"], rows, num_left=3)
-
-
 def preparations() -> str:
     """Make the table of what `benchmarks/preparation.py --write` measured."""
     rows = []
@@ -235,36 +228,6 @@ def service_figures(figures: Mapping[str, Any] | None = None, korean: bool = Fal
     return f"{table(head, rows)}\n\n{where}, by `python benchmarks/service.py --write`."
 
 
-def _fields(settings: type[BaseModel], section: str) -> Iterator[tuple[str, str, str]]:
-    for name, field in settings.model_fields.items():
-        inner, several = _section_in(field.annotation)
-        if field.description:
-            yield section + name, _default(field), field.description.replace("<", "&lt;")
-        elif inner is None:
-            yield section + name, _default(field), f"`{get_args(field.annotation)[0]}`"
-        if inner is not None:
-            yield from _fields(inner, f"{section}{name}{'[]' if several else ''}.")
-
-
-def _section_in(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """Find the settings class in a field's type, and whether the field holds several of it."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
-    for inner in get_args(annotation):
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            return inner, get_origin(annotation) is tuple
-    return None, False
-
-
-def _default(field: Any) -> str:
-    if field.is_required():
-        return "required"
-    value = list(field.default) if isinstance(field.default, tuple) else field.default
-    if isinstance(value, BaseModel) or (isinstance(value, list) and any(isinstance(one, BaseModel) for one in value)):
-        return ""  # the keys below say it
-    return "" if value in (None, "", []) else f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
 SHARED = ("model.", "adapter.", "data.", "training.", "watch.", "name.", "seed.")
 """What the kinds that align have in common with `kind: sft`, whose table tells it."""
 Table = Callable[[], str]
@@ -286,6 +249,15 @@ def all_tables() -> dict[Path, dict[str, Table]]:
             "scores": lambda: scores(SCORES_KOREAN),
             "published": lambda: published(PUBLISHED_KOREAN, korean=True),
             "service": lambda: service_figures(korean=True),
+        },
+        REPOSITORY / "docs" / "adapt.md": {"adaptation": adaptations},
+        REPOSITORY / "docs" / "experiments.md": {
+            "pretraining": experiments.pretraining,
+            "foretold": experiments.foretold,
+            "restoring": experiments.restoring,
+            "answering": experiments.answering,
+            "verdict": experiments.verdict,
+            "computed": experiments.computed,
         },
         REPOSITORY / "docs" / "noise.md": {"rules": rules},
         REPOSITORY / "docs" / "training.md": {"keys": lambda: keys(CompactRecipe)},

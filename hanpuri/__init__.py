@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hanpuri.compact.runtime import Restoration, Restorer
+    from hanpuri.compact.runtime import Reach, Restoration, Restorer
     from hanpuri.noise.obfuscate import Obfuscation, obfuscate
 
 __version__ = "0.1.0"
@@ -26,26 +26,29 @@ _ROOMS = {
 }
 
 
-def restore(text: str, *, model: str = "base") -> str:
+def restore(text: str, *, model: str = "base", reach: "Reach" = "syllables") -> str:
     """
     Restore one text; the model is loaded at the first call and kept.
 
-    Length, spacing and every character outside 가–힣 stay as they are in the text's NFC form.
+    Length, spacing and every character outside 가–힣 stay as they are in the text's NFC form, unless the reach is wide.
 
         >>> restore("뷰갸 녀뮤 좋핬써욘 😀")
         '뷰가 너무 좋았어요 😀'
+        >>> restore("ㄱr격二 녀뮤 비싸욘", reach="wide")
+        '가격이 너무 비싸요'
 
     Raises:
         ModelError: if there is no such model.
+        ValueError: if there is no such reach.
     """
-    return _restorer(model).restore([text])[0].text
+    return _restorer(model, reach).restore([text])[0].text
 
 
 @cache
-def _restorer(model: str) -> "Restorer":
+def _restorer(model: str, reach: "Reach") -> "Restorer":
     from hanpuri.compact.runtime import Restorer
 
-    return Restorer(model)
+    return Restorer(model, reach=reach)
 
 
 def __getattr__(name: str) -> Any:

@@ -39,7 +39,7 @@ PAGES = sorted(
 )
 RUNS = ("hanpuri ", "echo ", "cat ")
 COMMANDS_WITH_EXAMPLES = (
-    *("restore", "obfuscate", "evaluate", "verdict", "postprocess", "train", "export"),
+    *("restore", "obfuscate", "evaluate", "verdict", "postprocess", "train", "adapt", "export"),
     *("prepare", "export-data", "templates", "runs", "publish", "ask", "chat", "scaling-law"),
     *("score", "sample", "prefer", "serve", "feedback", "keys"),
 )

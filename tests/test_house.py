@@ -22,6 +22,8 @@ PACKAGE = REPOSITORY / "hanpuri"
 ROAD = (
     ("hangul", "errors"),
     ("noise",),
+    ("hiding",),
+    ("unhiding",),
     ("data",),
     ("compact", "training"),
     ("engines",),

@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from hanpuri import __version__
-from hanpuri.cli.commands import aligning, answering, data, feedback, keys, restoring, scoring, serving, training
+from hanpuri.cli.commands import (
+    adapting,
+    aligning,
+    answering,
+    data,
+    feedback,
+    keys,
+    restoring,
+    scoring,
+    serving,
+    training,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,5 +43,5 @@ def root(
     """Restore obfuscated Korean, and train the models that do it."""
 
 
-for group in (restoring, data, training, aligning, answering, scoring, serving, keys, feedback):
+for group in (restoring, data, training, adapting, aligning, answering, scoring, serving, keys, feedback):
     app.add_typer(group.app)

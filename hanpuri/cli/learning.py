@@ -72,7 +72,8 @@ def _train_restorer(
     elif result.finished:
         print(f"{result.folder / 'model'} is ready: hanpuri restore --model {result.folder / 'model'} …")
     else:
-        print(f"stopped at step {result.step} of {settings.training.steps}; the same command goes on from there")
+        of = f" of {settings.training.steps}" if settings.training.steps else ""
+        print(f"stopped at step {result.step}{of}; the same command goes on from there")
 
 
 def export(run: Path) -> None:
@@ -94,16 +95,18 @@ def _need_torch() -> None:
 class _Progress:
     """Prints each report on a line of its own to standard error, with the time that is left."""
 
-    def __init__(self, num_steps: int) -> None:
-        self.num_steps = num_steps
-        self.started: tuple[float, int] | None = None
+    def __init__(self, num_steps: int | None) -> None:
+        self.of = f"/{num_steps}" if num_steps else ""
+        self.done = 0.0
+        self.started: tuple[float, float] | None = None
 
     def __call__(self, step: int, metrics: dict[str, float]) -> None:
         now = time.monotonic()
-        self.started = self.started or (now, step)
-        done = step - self.started[1]
-        left = (now - self.started[0]) / done * (self.num_steps - step) if done else math.nan
+        self.done = metrics.get("progress", self.done)
+        self.started = self.started or (now, self.done)
+        done = self.done - self.started[1]
+        left = (now - self.started[0]) / done * (1 - self.done) if done else math.nan
         clock = "" if math.isnan(left) else f"  {left / 60:.0f} min left"
-        values = "  ".join(f"{name} {value:.6g}" for name, value in metrics.items())
-        bar = "█" * (20 * step // self.num_steps)
-        print(f"{bar:░<20} {step}/{self.num_steps}{clock}  {values}", file=sys.stderr, flush=True)
+        values = "  ".join(f"{name} {value:.6g}" for name, value in metrics.items() if name != "progress")
+        bar = "█" * int(20 * self.done)
+        print(f"{bar:░<20} {step}{self.of}{clock}  {values}", file=sys.stderr, flush=True)

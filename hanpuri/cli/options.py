@@ -13,6 +13,9 @@ Encoding = Annotated[str, typer.Option(help="Encoding of the input, such as cp94
 Format = Annotated[str | None, typer.Option(help="text, csv, tsv, jsonl or parquet, if the name does not say it.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, to stdout.")]
 Model = Annotated[str, typer.Option(help="base, small, or the folder of a trained model.")]
+Reach = Annotated[
+    str, typer.Option(help="syllables, which keeps length and spacing; or wide: signs, other scripts, loose letters.")
+]
 Device = Annotated[str | None, typer.Option(help="cuda or cpu; a GPU if there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads; all that may be used, if not given.")]
 RunsFolder = Annotated[Path, typer.Option("--runs", help="Where run folders are.")]

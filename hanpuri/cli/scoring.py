@@ -21,6 +21,7 @@ import numpy as np
 from hanpuri import __version__
 from hanpuri.cli.score_tables import print_file
 from hanpuri.cli.texts import reader_may_leave
+from hanpuri.compact.runtime import REACHES
 from hanpuri.data.files.targets import Target
 from hanpuri.engines.base import GREEDY, Decoding, Engine
 from hanpuri.engines.cache import AnswerCache
@@ -48,6 +49,7 @@ class Asked:
     model: str | None = None
     threads: int | None = None
     feasible: str | None = None
+    reach: str | None = None
     baseline: str | None = None
     encoding: str = "utf-8"
     fields: tuple[str, ...] = ()
@@ -108,13 +110,16 @@ def _engines(asked: Asked) -> list[EngineSettings]:
     """Read the engines, the one that others are held against first."""
     if asked.feasible is not None and asked.feasible not in LETTER_TABLES:
         raise DataError(f"no noise profile is called {asked.feasible!r}", f"write one of {', '.join(LETTER_TABLES)}")
+    if asked.reach is not None and asked.reach not in REACHES:
+        raise DataError(f"--reach is {asked.reach!r}", f"write one of {', '.join(REACHES)}")
+    if asked.reach == "wide" and asked.feasible:
+        raise DataError("--feasible was given with --reach wide", "leave one of them out")
     engines = [parse_engine(spec) for spec in asked.engines]
     if asked.model is not None or not engines:
-        aligned = asked.feasible or "off"
-        compact = {"engine": "compact", "model": asked.model or "base", "aligned": aligned, "threads": asked.threads}
-        engines.insert(0, EngineSettings.model_validate(compact))
-    elif asked.feasible or asked.threads:
-        found = f"{'--feasible' if asked.feasible else '--threads'} was given, and no --model that it is for"
+        own = {"aligned": asked.feasible or "off", "reach": asked.reach or "syllables", "threads": asked.threads}
+        engines.insert(0, EngineSettings.model_validate({"engine": "compact", "model": asked.model or "base", **own}))
+    elif lost := [name for name in ("feasible", "reach", "threads") if getattr(asked, name)]:
+        found = f"--{lost[0]} was given, and no --model that it is for"
         raise RecipeError(found, "say it behind the engine: compact:base,aligned=airbnb,threads=2")
     names = [engine.name for engine in engines]
     if twice := next((name for name in names if names.count(name) > 1), None):

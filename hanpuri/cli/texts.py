@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import tee
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from hanpuri.cli.progress import watch_progress
 from hanpuri.cli.views import VIEWS, write_view
-from hanpuri.compact.runtime import Restoration, Restorer
+from hanpuri.compact.runtime import REACHES, Reach, Restoration, Restorer
 from hanpuri.data.files.formats import FORMATS
 from hanpuri.data.files.sinks import open_sink
 from hanpuri.data.files.sources import Source, open_source
@@ -38,6 +38,8 @@ RESTORE_EXAMPLES = """
   hanpuri restore --file reviews.jsonl --field text --model small --json
 
   hanpuri restore --file reviews.txt --show edits
+
+  hanpuri restore "ㄱr격二 녀뮤 비싸욘" --reach wide
 """
 OBFUSCATE_EXAMPLES = """
 [bold]Examples[/bold]
@@ -81,15 +83,41 @@ class Given:
         return open_source(self.file or "-", format=self.format, field=self.field, encoding=self.encoding)
 
 
-def restore(
-    given: Given, *, model: str, threads: int | None, feasible: str | None, show: str | None, as_json: bool
-) -> None:
+@dataclass(frozen=True)
+class How:
+    """How texts are to be restored."""
+
+    model: str
+    threads: int | None
+    feasible: str | None
+    reach: str
+    spacing: bool
+
+    def open(self) -> Restorer:
+        """
+        Load the model.
+
+        Raises:
+            DataError: if there is no such profile or reach, or they do not go together.
+            ModelError: if there is no such model.
+        """
+        _check_profile(self.feasible)
+        if self.reach not in REACHES:
+            raise DataError(f"--reach is {self.reach!r}", f"write one of {', '.join(REACHES)}")
+        if self.reach == "wide" and self.feasible:
+            raise DataError("--feasible was given with --reach wide", "leave one of them out")
+        if self.spacing and self.reach != "wide":
+            raise DataError("--spacing was given without --reach wide", "add --reach wide, or leave it out")
+        reach = cast(Reach, self.reach)
+        return Restorer(self.model, threads=self.threads, feasible=self.feasible, reach=reach, spacing=self.spacing)
+
+
+def restore(given: Given, how: How, *, show: str | None, as_json: bool) -> None:
     """Restore what was given."""
     if show is not None and show not in VIEWS:
         raise DataError(f"--show is {show!r}", f"write one of {', '.join(VIEWS)}")
-    _check_profile(feasible)
     source = given.open()
-    restorer = Restorer(model, threads=threads, feasible=feasible)
+    restorer = how.open()
 
     def restored(texts: Iterable[str]) -> Iterator[Restoration]:
         if given.each_line:

@@ -119,8 +119,9 @@ def _told(trained: "Trained") -> str:
         return f"stopped at step {trained.step}; the same command goes on from there"
     result = trained.result
     scores = "  ".join(f"{name} {value:.4f}" for name, value in result["scores"].items())
-    best = f"{scores} at step {result['best_step']:,}, the best of {result['steps']:,}"
-    reached = best if result["best_step"] else f"{result['steps']:,} steps, none of them scored"
+    reached = f"{result['steps']:,} steps, none of them scored"
+    if result["best_step"]:
+        reached = f"{scores} at step {result['best_step']:,}, the best of {result['steps']:,}"
     use = "hanpuri score FILE --model" if result["kind"] == "reward" else "hanpuri chat"
     ready = f"{trained.weights} is ready: {use} {trained.folder}"
     return f"{reached}, in {duration(result['seconds'])}\n{ready}"

@@ -35,52 +35,62 @@ class TextStream:
     Attributes:
         symbols: (N,) int16, see `Vocabulary.symbols`; spaces are left out.
         spaced: (N,) bool, whether a space stood before the symbol.
-        line_breaks: where a line break stands, for each corpus in turn.
+        line_breaks: where a line break stands, one after the other, (number of line breaks,).
         starts: where each corpus starts, and the end of the last, (number of corpora + 1,).
     """
 
     symbols: Tensor
     spaced: Tensor
-    line_breaks: tuple[Tensor, ...]
-    starts: tuple[int, ...]
+    line_breaks: Tensor
+    starts: Tensor
 
     def __len__(self) -> int:
         return len(self.symbols)
 
     def to(self, device: torch.device) -> "TextStream":
         """Move the stream to the device that trains."""
-        breaks = tuple(positions.to(device) for positions in self.line_breaks)
-        return TextStream(self.symbols.to(device), self.spaced.to(device), breaks, self.starts)
+        tensors = self.symbols, self.spaced, self.line_breaks, self.starts
+        return TextStream(*(tensor.to(device) for tensor in tensors))
 
-    def draw(self, corpora: Tensor, length: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, corpora: Tensor, length: int, random: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """
         Draw one window for each number of a corpus in `corpora` (B,).
+
+        The last window of a corpus ends with it. A corpus shorter than a window begins all of its windows, and what
+        comes before or after it fills them.
+
+        Args:
+            corpora: which corpus each window is drawn from.
+            length: characters of a window, but for spaces.
+            random: where random numbers are from; by default torch's generator of the device, which a graph can record.
 
         Returns:
             symbols and spaces, (B, length) each, on the stream's device.
         """
-        device = self.symbols.device
-        where = torch.empty(len(corpora), dtype=torch.int64, device=device)
-        for number in range(len(self.line_breaks)):
-            rows = (corpora == number).nonzero()[:, 0]
-            where[rows.to(device)] = self._draw_places(number, len(rows), length, random)
-        items = where[:, None] + torch.arange(length, device=device)
+        corpora = corpora.to(self.starts.device)
+        first, after = self.starts[corpora], self.starts[corpora + 1]
+        num_places = (after - length - first + 1).clamp(min=1)
+        fraction, at_line = torch.rand(2, len(corpora), generator=random, dtype=torch.float64, device=first.device)
+        anywhere = first + (fraction * num_places).long()
+        # A corpus begins with a line break, so that the last one before a place is always one of its own.
+        before = self.line_breaks[torch.searchsorted(self.line_breaks, anywhere, right=True) - 1]
+        where = torch.where(at_line < SHARE_AT_LINE_START, before, anywhere).clamp(max=len(self) - length)
+        items = where[:, None] + torch.arange(length, device=first.device)
         return self.symbols[items].long(), self.spaced[items]
 
-    def _draw_places(self, number: int, count: int, length: int, random: torch.Generator) -> Tensor:
-        """
-        Draw where windows of one corpus begin, (count,); the last of them ends with the corpus.
 
-        A corpus shorter than a window begins all of its windows, and what comes before or after it fills them.
-        """
-        device = self.symbols.device
-        first = self.starts[number]
-        num_places = max(1, self.starts[number + 1] - length - first + 1)
-        fraction, at_line = torch.rand(2, count, generator=random, dtype=torch.float64, device=device)
-        anywhere = first + (fraction * num_places).long()
-        breaks = self.line_breaks[number]
-        before = breaks[(torch.searchsorted(breaks, anywhere, right=True) - 1).clamp(min=0)]
-        return torch.where(at_line < SHARE_AT_LINE_START, before, anywhere).clamp(max=len(self) - length)
+def draw_corpora(weights: Tensor, count: int, random: torch.Generator | None = None) -> Tensor:
+    """
+    Draw the corpus of each of `count` windows by the weights of the corpora, which need not add up to one.
+
+    `torch.multinomial` would do, but a GPU's graph cannot record it.
+
+    >>> draw_corpora(torch.tensor([0.0, 2.0, 0.0]), 4).tolist()
+    [1, 1, 1, 1]
+    """
+    up_to = weights.double().cumsum(0)
+    draws = torch.rand(count, generator=random, dtype=torch.float64, device=weights.device)
+    return torch.searchsorted(up_to / up_to[-1], draws, right=True)
 
 
 def read_corpora(
@@ -105,8 +115,8 @@ def read_corpora(
     stream = TextStream(
         torch.from_numpy(np.concatenate(symbols)),
         torch.from_numpy(np.concatenate(spaced)),
-        tuple(breaks),
-        tuple(starts),
+        torch.cat(breaks),
+        torch.tensor(starts),
     )
     return stream, vocabulary
 

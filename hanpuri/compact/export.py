@@ -92,7 +92,11 @@ def export(network: RestorerNetwork, calibration: Tensor, path: Path) -> None:
         calibration: features (B, T, 6) of noisy text, to choose the activation scales by.
         path: the file to write.
     """
-    scales = calibrate(network, calibration)
+    write_onnx(network, calibrate(network, calibration), path)
+
+
+def write_onnx(network: RestorerNetwork, scales: dict[str, Scale], path: Path) -> None:
+    """Write a network whose activation scales are known, beside the target first, then renamed."""
     model = _Graph(network, scales).build()
     beside = path.with_name(path.name + ".part")
     onnx.save(model, beside)

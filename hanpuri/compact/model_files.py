@@ -59,9 +59,9 @@ class ModelFiles:
 
     @classmethod
     def shipped(cls) -> Iterator["ModelFiles"]:
-        """List the models in the package, by size."""
+        """List the models in the package that restore syllable by syllable, by size; one that edits is none of them."""
         found = (cls(sums.parent) for sums in SHIPPED.glob(f"*/{SUMS}"))
-        yield from sorted(found, key=lambda files: files.num_bytes)
+        yield from sorted((files for files in found if not files.edits), key=lambda files: files.num_bytes)
 
     @property
     def name(self) -> str:
@@ -77,6 +77,11 @@ class ModelFiles:
     def vocabulary(self) -> Path:
         """The labels and characters."""
         return self.folder / "vocabulary.json"
+
+    @property
+    def edits(self) -> bool:
+        """Whether it is a model that edits, of `hanpuri.compact.edits`; its vocabulary says so."""
+        return bool(json.loads(self.vocabulary.read_text(encoding="utf-8")).get("kind") == "edits")
 
     @property
     def num_bytes(self) -> int:

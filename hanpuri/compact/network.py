@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hanpuri.compact.embedding import SummedEmbedding
 from hanpuri.compact.settings import MAX_LENGTH
 
 HEAD_WIDTH = 64
@@ -55,9 +56,10 @@ def rotary_angles() -> Tensor:
 class Block(nn.Module):
     """Attention to all items, then a feed-forward layer; each is added to what came in."""
 
-    def __init__(self, width: int, num_heads: int) -> None:
+    def __init__(self, width: int, num_heads: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.num_heads = num_heads
+        self.dropout = nn.Dropout(dropout)
         self.query_key_value = nn.Linear(width, 3 * width, bias=False)
         self.attention_out = nn.Linear(width, width, bias=False)
         self.up = nn.Linear(width, FEED_FORWARD_FACTOR * width, bias=False)
@@ -65,8 +67,8 @@ class Block(nn.Module):
 
     def forward(self, hidden: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """(B, T, width) ─► (B, T, width)."""
-        hidden = hidden + self.attend(normalise(hidden), cosine, sine)
-        fed: Tensor = self.down(F.gelu(self.up(normalise(hidden))))
+        hidden = hidden + self.dropout(self.attend(normalise(hidden), cosine, sine))
+        fed: Tensor = self.dropout(self.down(F.gelu(self.up(normalise(hidden)))))
         return hidden + fed
 
     def attend(self, hidden: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
@@ -97,11 +99,12 @@ class RestorerNetwork(nn.Module):
     cosine: Tensor
     sine: Tensor
 
-    def __init__(self, shape: NetworkShape) -> None:
+    def __init__(self, shape: NetworkShape, dropout: float = 0.0) -> None:
         super().__init__()
         self.shape = shape
-        self.embedding = nn.Embedding(shape.num_embeddings, shape.width)
-        self.blocks = nn.ModuleList(Block(shape.width, shape.num_heads) for _ in range(shape.num_layers))
+        self.dropout = nn.Dropout(dropout)
+        self.embedding = SummedEmbedding(shape.num_embeddings, shape.width)
+        self.blocks = nn.ModuleList(Block(shape.width, shape.num_heads, dropout) for _ in range(shape.num_layers))
         self.head = nn.Linear(shape.width, shape.num_labels)
         self.register_buffer("cosine", rotary_angles().cos(), persistent=False)
         self.register_buffer("sine", rotary_angles().sin(), persistent=False)
@@ -124,9 +127,7 @@ class RestorerNetwork(nn.Module):
 
     def encode(self, features: Tensor) -> Tensor:
         """Everything but the last layer: (B, T, 6) ─► (B, T, width), normalised."""
-        hidden = self.embedding(features).sum(2)
-        if torch.is_autocast_enabled(hidden.device.type):
-            hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
+        hidden: Tensor = self.dropout(self.embedding(features))
         length = features.shape[1]
         cosine, sine = self.cosine[:length].type_as(hidden), self.sine[:length].type_as(hidden)
         for block in self.blocks:

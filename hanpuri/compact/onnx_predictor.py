@@ -22,6 +22,15 @@ from hanpuri.hangul import Indices
 ERRORS_ONLY = 3
 
 
+def open_session(network: bytes | str, threads: int = 1) -> Any:
+    """Open a network, an ONNX file or where it lies, for calls from any thread; `threads` of its own share one call."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # threads of ours do not wait by working
+    options.log_severity_level = ERRORS_ONLY
+    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+
+
 class OnnxPredictor:
     """An onnxruntime session that may be called from many threads."""
 
@@ -38,11 +47,7 @@ class OnnxPredictor:
             threads: that share one call. On one, a call computes on the thread that it comes from, and two batches on
                 two threads are done sooner than one after the other on both; on two, a batch that is alone is.
         """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.add_session_config_entry("session.force_spinning_stop", "1")  # threads of ours do not wait by working
-        options.log_severity_level = ERRORS_ONLY
-        self.session: Any = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        self.session = open_session(network, threads)
         self.vocabulary = vocabulary
 
     @classmethod
@@ -63,7 +68,10 @@ class OnnxPredictor:
             raise ModelError(
                 f"{path} cannot be loaded: {cause}", "install hanpuri again, or train the model again"
             ) from error
-        num_labels = {one.name: one.shape for one in predictor.session.get_outputs()}["scores"][-1]
+        answers = {one.name: one.shape for one in predictor.session.get_outputs()}
+        if "scores" not in answers:
+            raise ModelError(f"{files.folder} holds a model that edits", "it is used by --reach wide; name another")
+        num_labels = answers["scores"][-1]
         if num_labels != vocabulary.num_labels:
             raise ModelError(
                 f"{files.vocabulary} has {vocabulary.num_labels} labels, {files.network.name} has {num_labels}",

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,17 @@ from hanpuri.compact.windows import Window, cut_windows, make_batches
 from hanpuri.hangul import Indices, code_points, from_code_points, syllable_mask
 from hanpuri.noise.channel import feasible_letters
 from hanpuri.runs import count_usable_cpus
+
+if TYPE_CHECKING:
+    from hanpuri.compact.wide import Wide
+
+Reach = Literal["syllables", "wide"]
+"""How far restoring goes: syllables for syllables in their places, or whatever people hide by."""
+REACHES: tuple[str, ...] = ("syllables", "wide")
+WIDE = "wide"
+"""The shipped model that edits."""
+SOUND = "sound"
+"""The kind of hiding that keeps a syllable a syllable, one that sounds alike: what the model undoes."""
 
 # Rows that are encoded at a time: memory stays flat however long the input.
 CHUNK_CHARACTERS = 200_000
@@ -40,6 +51,20 @@ class Edit(NamedTuple):
     confidence: float
 
 
+class PartEdit(NamedTuple):
+    """
+    With reach="wide": a part of the text that was restored, and how it was hidden.
+
+    It may be longer than what it became, or shorter; one of both may be empty.
+    """
+
+    position: int
+    noisy: str
+    restored: str
+    confidence: float
+    kind: str
+
+
 @dataclass(frozen=True)
 class Restoration:
     """
@@ -47,20 +72,24 @@ class Restoration:
 
     Attributes:
         noisy: the input, in NFC.
-        text: the restored text, of the same length.
+        text: the restored text, of the same length but with reach="wide".
         confidence: the model's probability for each character of `text`; 1.0 where it has no say.
-        alternatives: if they were asked for: where the model is unsure, what it holds likeliest there, from the
-            syllable of `text` downwards.
+        alternatives: if they were asked for: where in `noisy` the model is unsure, what it holds likeliest there, from
+            the syllable of `text` downwards.
+        parts: with reach="wide" what changed; else nothing, for it is what differs.
     """
 
     noisy: str
     text: str
     confidence: tuple[float, ...] = field(repr=False)
     alternatives: Mapping[int, tuple[Alternative, ...]] = field(default_factory=dict, repr=False, hash=False)
+    parts: tuple[PartEdit, ...] | None = field(default=None, repr=False)
 
     @cached_property
-    def edits(self) -> tuple[Edit, ...]:
-        """The syllables that changed, from left to right."""
+    def edits(self) -> tuple[Edit, ...] | tuple[PartEdit, ...]:
+        """What changed, from left to right; put in place of what stood there, edits give the text."""
+        if self.parts is not None:
+            return self.parts
         characters = zip(self.noisy, self.text, self.confidence, strict=True)
         return tuple(
             Edit(position, noisy, restored, confidence)
@@ -77,7 +106,15 @@ class Restorer:
     '화장실이 너무 작아요'
     """
 
-    def __init__(self, model: str | Path = "base", *, threads: int | None = None, feasible: str | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path = "base",
+        *,
+        threads: int | None = None,
+        feasible: str | None = None,
+        reach: Reach = "syllables",
+        spacing: bool = False,
+    ) -> None:
         """
         Load a model.
 
@@ -85,18 +122,32 @@ class Restorer:
             model: the name of a shipped model, or the folder of one that was trained.
             threads: processor threads to use; all that this process may use, if not given.
             feasible: a noise profile; then only syllables that its rules can have turned into the noisy one are taken.
+            reach: "wide" reads other scripts, signs, loose letters and what is put in, too; lengths may change then.
+            spacing: with a wide reach, whether spaces are moved to where they belong.
 
         Raises:
             ModelError: if the model is unknown, incomplete or damaged.
-            ValueError: if `threads` is not positive or the profile is unknown.
+            ValueError: if `threads` is not positive, the profile or the reach is unknown.
         """
         from hanpuri.compact.onnx_predictor import OnnxPredictor
 
         if threads is not None and threads < 1:
             raise ValueError(f"threads is {threads}; it has to be at least 1")
+        if reach not in REACHES:
+            raise ValueError(f"reach is {reach!r}; it has to be one of {', '.join(REACHES)}")
+        if spacing and reach != "wide":
+            raise ValueError("spacing was asked for; it needs reach='wide'")
+        self.reach, self.spacing = reach, spacing
         self.files = ModelFiles.find(model)
         self.threads = threads or count_usable_cpus()
         self.restoring = Restoring(OnnxPredictor.load(self.files), self.threads, feasible)
+
+    @cached_property
+    def _wide(self) -> "Wide":
+        from hanpuri.compact.edit_reader import EditReader
+        from hanpuri.compact.wide import Wide
+
+        return Wide(EditReader.load(WIDE, self.threads), self.restoring, self.spacing)
 
     @property
     def model(self) -> str:
@@ -108,7 +159,8 @@ class Restorer:
         Restore texts; the result has their order and does not depend on what stands beside what.
 
         Args:
-            texts: any texts. Each is brought to NFC; of that form, length, spacing and all but 가–힣 are kept.
+            texts: any texts. Each is brought to NFC; of that form, length, spacing and all but 가–힣 are kept, but
+                with a wide reach.
             alternatives: how many syllables to name where the model is unsure, the one that is taken among them.
 
         Raises:
@@ -120,6 +172,8 @@ class Restorer:
         """Restore texts as they come, holding few of them in memory; see `restore`."""
         if alternatives < 0:
             raise ValueError(f"alternatives is {alternatives}; it has to be at least 0")
+        if self.reach == "wide":
+            return self._wide.restore_stream(texts, alternatives)
         return self.restoring.restore_stream(texts, alternatives)
 
 
@@ -176,7 +230,7 @@ class Restoring:
     def begin(self, texts: Sequence[str]) -> Reading:
         """Read texts; whoever has had every one of the windows labelled may `finish`."""
         normal = [unicodedata.normalize("NFC", text) for text in texts]
-        encoded = [self.predictor.vocabulary.encode(text) for text in normal]
+        encoded = self.predictor.vocabulary.encode_all(normal)
         labels = [np.zeros(len(one.positions), dtype=np.int64) for one in encoded]
         confidences = [np.ones(len(one.positions), dtype=np.float32) for one in encoded]
         return Reading(normal, encoded, labels, confidences, [{} for _ in normal])

@@ -47,13 +47,27 @@ class NetworkSettings(Settings):
     num_layers: int = Field(ge=1, description="Blocks, one after the other.")
 
 
+class TeachingSettings(Settings):
+    """Larger networks to learn from, beside the labels."""
+
+    runs: tuple[Path, ...] = Field(min_length=1, description="Folders of finished runs, of one vocabulary.")
+    share: float = Field(default=0.7, gt=0, le=1, description="How much of what is to be said is theirs.")
+
+
 class TrainingSettings(Settings):
     """How long and how fast to learn."""
 
-    steps: int = Field(ge=1, description="Optimiser steps in all.")
+    steps: int | None = Field(default=None, ge=1, description="Optimiser steps in all; or give `seconds`.")
+    seconds: float | None = Field(default=None, gt=0, description="Time of all steps, in all slices; or give `steps`.")
     batch_tokens: int = Field(default=49_152, ge=1, description="Items (characters but spaces) in a step.")
     window_lengths: tuple[Annotated[int, Field(ge=2, le=MAX_LENGTH)], ...] = Field(
         default=(384, 128), min_length=1, description="Window lengths, taken in turn by the steps."
+    )
+    masked: float = Field(
+        default=0, ge=0, lt=1, description="Share of syllables hidden, on top of the noise: the others tell them."
+    )
+    dropout: float = Field(
+        default=0, ge=0, lt=1, description="Share of what a block adds that is left out, against learning by heart."
     )
     learning_rate: float = Field(default=2e-3, gt=0, description="Peak rate; it falls in a line to 1 % of that.")
     warmup_steps: int = Field(default=300, ge=0, description="Steps over which the rate rises.")
@@ -61,9 +75,19 @@ class TrainingSettings(Settings):
     optimizer: Literal["muon", "adamw"] = Field(
         default="muon", description="Muon moves the matrices of the blocks, AdamW all else; or AdamW everything."
     )
-    final_share: float = Field(default=0.2, ge=0, le=1, description="Last part of the steps, with `final_weight`s.")
+    average_decay: float = Field(
+        default=0.9998, ge=0, lt=1, description="Decay of the moving average of the weights; 0 takes the last weights."
+    )
+    final_share: float = Field(default=0.2, ge=0, le=1, description="Last part of the training, `final_weight`s count.")
     precision: Literal["bf16", "fp32"] = Field(default="bf16", description="Arithmetic of the forward pass.")
     compile: bool = Field(default=True, description="Compile the blocks; turn it off for a run of seconds.")
+
+    @model_validator(mode="after")
+    def _check_measure(self) -> Self:
+        if (self.steps is None) == (self.seconds is None):
+            found = "neither steps nor seconds" if self.steps is None else "both steps and seconds"
+            raise RecipeError(f"training: found {found}", "give one of them, and null for the other")
+        return self
 
 
 class WatchSettings(Settings):
@@ -84,6 +108,7 @@ class CompactRecipe(Settings):
     evaluation: tuple[EvaluationSettings, ...] = Field(default=(), description="The pairs to watch; never trained on.")
     noise: NoiseSettings = NoiseSettings()
     network: NetworkSettings
+    teaching: TeachingSettings | None = Field(default=None, description="Learn from larger networks too.")
     training: TrainingSettings
     watch: WatchSettings = WatchSettings()
 

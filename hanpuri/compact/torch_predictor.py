@@ -1,32 +1,60 @@
-"""The network itself as a predictor, on any torch device: for watching training, and for a GPU. Needs torch."""
+"""
+The network itself as a predictor, on any torch device: for watching training, and for files of millions on a GPU.
+
+In:  features (B, T, 6).   Out: labels (B, T) and their probabilities. Needs torch.
+"""
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.network import RestorerNetwork
 from hanpuri.compact.predictor import Confidences, Features
+from hanpuri.compact.shipped_weights import load_shipped
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.hangul import Indices
+
+# Items of a batch: a GPU is slowed by many small ones, a processor by what does not fit its caches.
+ITEMS_ON_CPU, ITEMS_ON_GPU = 32_768, 131_072
 
 
 class TorchPredictor:
     """Labels with a `RestorerNetwork` in the precision that autocast gives on its device."""
 
-    batch_items = 32_768
-
     def __init__(self, network: RestorerNetwork, vocabulary: Vocabulary) -> None:
         self.network, self.vocabulary = network, vocabulary
         self.device = next(network.parameters()).device
+        self.on_gpu = self.device.type == "cuda"
+        self.batch_items = ITEMS_ON_GPU if self.on_gpu else ITEMS_ON_CPU
+
+    @classmethod
+    def load(cls, files: ModelFiles, device: str) -> "TorchPredictor":
+        """
+        Read a shipped model's weights back from its quantised file; on a GPU they are kept in 16 bits.
+
+        Raises:
+            ModelError: if the file is not one that `export` writes.
+        """
+        network, vocabulary, _ = load_shipped(files)
+        where = torch.device(device)
+        return cls(network.to(where, torch.bfloat16 if where.type == "cuda" else torch.float32), vocabulary)
 
     def score(self, features: Features) -> Confidences:
         """Give the scores of all labels, (B, T, num_labels)."""
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cuda"):
-            scores: Confidences = self.network(torch.from_numpy(features).to(self.device)).float().cpu().numpy()
+        scores: Confidences = self._scores(features).cpu().numpy()
         return scores
 
     def predict(self, features: Features) -> tuple[Indices, Confidences]:
         """Take the most probable label of each item."""
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, self.device.type == "cuda"):
-            scores = self.network(torch.from_numpy(features).to(self.device)).float()
-            confidences, labels = scores.softmax(-1).max(-1)
+        scores = self._scores(features)
+        best, labels = scores.max(-1)
+        confidences = (best - scores.logsumexp(-1)).exp()
         return labels.cpu().numpy().astype(np.int64), confidences.cpu().numpy()
+
+    @torch.inference_mode()
+    def _scores(self, features: Features) -> Tensor:
+        given = torch.from_numpy(features).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, self.on_gpu):
+            scores: Tensor = self.network(given).float()
+        return scores

@@ -15,6 +15,7 @@ from hanpuri.errors import ModelError
 from hanpuri.runs import write_json
 
 WEIGHTS, SHAPE, VOCABULARY = "weights.safetensors", "network.json", "vocabulary.json"
+TRAINED = (WEIGHTS, SHAPE, VOCABULARY)
 
 
 def save_network(network: RestorerNetwork, vocabulary: Vocabulary, folder: Path) -> None:
@@ -32,7 +33,7 @@ def load_network(folder: Path) -> tuple[RestorerNetwork, Vocabulary]:
     Raises:
         ModelError: if a file is missing.
     """
-    for name in (WEIGHTS, SHAPE, VOCABULARY):
+    for name in TRAINED:
         if not (folder / name).is_file():
             raise ModelError(f"{folder / name} is missing", "give the folder of a run that has trained")
     network = RestorerNetwork(NetworkShape(**json.loads((folder / SHAPE).read_text(encoding="utf-8"))))

@@ -31,14 +31,18 @@ class CompactEngine:
         Load the model of `compact:base`, `compact:runs/mine`; `base` if none is named.
 
         With `aligned=airbnb` it takes only syllables that this noise can come from; length and spacing it keeps anyway.
+        With `reach=wide` it keeps neither, and reads what is hidden in other ways, too; with `spacing` it moves spaces.
 
         Raises:
             ModelError: if there is no such model, or it is damaged.
         """
         feasible = settings.aligned if settings.aligned in ("airbnb", "hand") else None
-        restorer = Restorer(settings.model or "base", threads=settings.threads, feasible=feasible)
+        name, reach = settings.model or "base", settings.reach
+        restorer = Restorer(name, threads=settings.threads, feasible=feasible, reach=reach, spacing=settings.spacing)
         written = sorted((file.name, file.stat().st_mtime_ns) for file in restorer.files.folder.glob("*.onnx"))
-        return cls(settings.name, restorer, f"compact {restorer.files.folder} {written} {feasible}")
+        return cls(
+            settings.name, restorer, f"compact {restorer.files.folder} {written} {feasible} {reach} {settings.spacing}"
+        )
 
     def prompt(self, row: Fields, name: str) -> str:
         """

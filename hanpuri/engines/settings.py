@@ -18,6 +18,7 @@ from hanpuri.training.recipe import Precision
 EngineName = Literal["echo", "compact", "transformers", "vllm", "llamacpp", "openai"]
 Aligned = Literal["off", "syllables", "airbnb", "hand"]
 Channel = Literal["off", "airbnb", "hand"]
+Reach = Literal["syllables", "wide"]
 Grammar = Literal["vllm", "llamacpp"]
 ENGINES: tuple[str, ...] = ("echo", "compact", "transformers", "vllm", "llamacpp", "openai")
 
@@ -96,6 +97,11 @@ class EngineSettings(Settings):
     device: str | None = Field(default=None, description="cuda or cpu; a GPU if there is one.")
     precision: Precision = Field(default="auto", description="What is computed in.")
     four_bit: bool = Field(default=False, description="Load in 4 bits (nf4). Only of transformers.")
+    reach: Reach = Field(
+        default="syllables",
+        description="Of compact: wide reads signs, other scripts and loose letters too, and lengths may change.",
+    )
+    spacing: bool = Field(default=False, description="Of compact with reach=wide: moves spaces to where they belong.")
     threads: int | None = Field(default=None, ge=1, description="Processor threads of compact.")
     server: ServerSettings = Field(default_factory=ServerSettings, description="Of openai.")
     vllm: VllmSettings = Field(default_factory=VllmSettings, description="Of vllm.")
@@ -130,6 +136,16 @@ class EngineSettings(Settings):
             raise ValueError("found aligned and channel, expected one of them: channel holds the text in place too")
         return self
 
+    @model_validator(mode="after")
+    def _check_reach(self) -> Self:
+        if self.reach != "syllables" and self.engine != "compact":
+            raise ValueError(f"reach was given to {self.engine}, it needs compact")
+        if self.reach == "wide" and self.aligned != "off":
+            raise ValueError("found aligned and reach=wide, expected one of them: what is wide keeps no length")
+        if self.spacing and self.reach != "wide":
+            raise ValueError("found spacing, expected reach=wide with it")
+        return self
+
     @property
     def name(self) -> str:
         """
@@ -141,7 +157,15 @@ class EngineSettings(Settings):
         if self.label:
             return self.label
         said = f"{self.engine}:{self.model}" if self.model else self.engine
-        usual = {"aligned": "off", "channel": "off", "template": None, "four_bit": False, "system": ""}
+        usual = {
+            "aligned": "off",
+            "channel": "off",
+            "reach": "syllables",
+            "spacing": False,
+            "template": None,
+            "four_bit": False,
+            "system": "",
+        }
         told = [
             f",{key}={str(value).lower() if isinstance(value, bool) else value}"
             for key, usually in usual.items()

@@ -79,19 +79,32 @@ class BatchedGenerator(torch.nn.Module):
         Returns:
             the noisy leads, vowels and tails, each (B, T).
         """
-        clean = leads, vowels, tails
+        noisy = self.change(*self.join(leads, vowels, tails, active, adjacent, settings), settings)
+        return (
+            torch.where(active, noisy[0], leads),
+            torch.where(active, noisy[1], vowels),
+            torch.where(active, noisy[2], tails),
+        )
+
+    def join(
+        self, leads: Tensor, vowels: Tensor, tails: Tensor, active: Tensor, adjacent: Tensor, settings: RowSettings
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """
+        Take the two steps across syllables, liaison and doubling, and choose the places of the third.
+
+        Returns:
+            leads, vowels and tails, each (B, T), and the places that are to be drawn anew, (3, B, T).
+        """
         # What stands for "no syllable" must be able to look something up, too: it is put back at the end.
         leads, vowels = leads.clamp(0, len(LEADS) - 1), vowels.clamp(0, len(VOWELS) - 1)
         tails = tails.clamp(0, len(TAILS) - 1)
         pairs = active[:, :-1] & active[:, 1:] & adjacent[:, :-1]
         leads, tails = self._liaise(leads, vowels, tails, pairs, settings)
         tails = self._double(leads, vowels, tails, pairs, settings)
-        noisy = self._change(leads, vowels, tails, settings)
-        return (
-            torch.where(active, noisy[0], clean[0]),
-            torch.where(active, noisy[1], clean[1]),
-            torch.where(active, noisy[2], clean[2]),
-        )
+        draw = torch.rand(3, *leads.shape, device=leads.device)
+        # A draw's rank is the number of smaller ones: a sort of three by three comparisons, which fuses with the rest.
+        rank = (draw[None] < draw[:, None]).sum(1)
+        return leads, vowels, tails, rank < settings.num_changed_places
 
     def _fits(self, leads: Tensor, vowels: Tensor, tails: Tensor, settings: RowSettings) -> Tensor:
         return self.allowed[leads, vowels, tails] | ~settings.ks_x_1001
@@ -121,13 +134,11 @@ class BatchedGenerator(torch.nn.Module):
         wanted &= self._fits(leads[:, :-1], vowels[:, :-1], copy, settings)
         return torch.cat([torch.where(wanted, copy, left_tail), tails[:, -1:]], 1)
 
-    def _change(
-        self, leads: Tensor, vowels: Tensor, tails: Tensor, settings: RowSettings
+    def change(
+        self, leads: Tensor, vowels: Tensor, tails: Tensor, chosen: Tensor, settings: RowSettings
     ) -> tuple[Tensor, Tensor, Tensor]:
-        draw = torch.rand(3, *leads.shape, device=leads.device)
-        chosen = draw.argsort(0).argsort(0) < settings.num_changed_places
-        new = [leads.clone(), vowels.clone(), tails.clone()]
-        done = torch.zeros_like(leads, dtype=torch.bool)
+        """Draw the chosen places anew, until each syllable is another one that is allowed, or was tried ten times."""
+        new, done = [leads, vowels, tails], torch.zeros_like(leads, dtype=torch.bool)
         for _ in range(MAX_TRIES):
             new, done = self.draw_once(leads, vowels, tails, chosen, new, done, settings)
         return new[0], new[1], new[2]

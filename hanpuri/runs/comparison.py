@@ -38,6 +38,7 @@ class Row:
     max_length: int | float | None
     engine: str | None
     scores: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float, float]]
     seconds: float | None
     tokens_per_second: float | None
     peak_memory_bytes: int | float | None
@@ -98,6 +99,7 @@ def row_of(run: RunFacts, name: str | None = None) -> Row:
         ),
         engine=_engine(run),
         scores=run.scores,
+        intervals=run.intervals,
         seconds=run.seconds,
         tokens_per_second=speed,
         peak_memory_bytes=_number(result.get("peak_memory_bytes")),

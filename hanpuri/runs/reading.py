@@ -29,8 +29,10 @@ from hanpuri.runs.recipes import value_at
 State = Literal["running", "finished", "stopped", "failed"]
 # What is told of every step; all other numbers of a line are scores.
 COURSE = ("loss", "token_accuracy", "learning_rate", "grad_norm", "tokens", "tokens_per_second", "items_per_second")
-PLACE = ("time", "step", "epoch")
+PLACE = ("time", "step", "epoch", "progress")
 NO_SCORES = frozenset((*COURSE, *PLACE))
+EVALUATION = "evaluation.json"
+BOUNDED = 3  # a value and its bounds
 PAUSE = 20  # a gap so many times longer than the median one is a pause: the run was stopped
 
 
@@ -114,7 +116,15 @@ class RunFacts:
         measured = dict(scores_in([*self.evaluations, *at_best][-1])) if self.evaluations else {}
         found = self.result.get("scores")
         told = dict(scores_in(found)) if isinstance(found, dict) else {}
-        return told | {name: value for name, value in measured.items() if name not in told}
+        apart = {name: value for name, (value, _, _) in self.intervals.items()}
+        return told | {name: value for name, value in measured.items() if name not in told} | apart
+
+    @cached_property
+    def intervals(self) -> dict[str, tuple[float, float, float]]:
+        """What was scored apart from the training, and its bounds: each score's value, low and high."""
+        found = read_json(self.folder / EVALUATION).items()
+        told = ((name, value) for name, value in found if isinstance(value, list) and len(value) == BOUNDED)
+        return {name: (value[0], value[1], value[2]) for name, value in told if all(map(is_number, value))}
 
     @property
     def headline(self) -> str | None:
@@ -191,9 +201,11 @@ def smaller_is_better(score: str) -> bool:
     """
     Say of which scores less is better.
 
-    >>> [smaller_is_better(score) for score in ("eval_loss", "bits_per_byte", "unfinished", "char_accuracy")]
+    >>> [smaller_is_better(score) for score in ("eval_loss", "bits_per_byte", "prose cer", "char_accuracy")]
     [True, True, True, False]
     """
+    if score.split(" ")[-1] in ("cer", "wer", "wrong_length"):
+        return True
     return any(word in score for word in ("loss", "bits_per_byte", "perplexity", "error", "unfinished"))
 
 

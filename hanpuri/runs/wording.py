@@ -123,8 +123,15 @@ def turned(head: Sequence[str], rows: Sequence[Sequence[Shown]]) -> tuple[tuple[
 
 def _scores(comparison: Comparison, score: str) -> list[Shown]:
     best = comparison.best(score)
-    values = [row.scores.get(score) for row in comparison.rows]
-    return [Shown("–" if value is None else score_text(value), value is not None and value == best) for value in values]
+    return [_score(row, score, best) for row in comparison.rows]
+
+
+def _score(row: Row, score: str, best: float | None) -> Shown:
+    value, bounds = row.scores.get(score), row.intervals.get(score)
+    if value is None:
+        return Shown("–")
+    told = f" ({score_text(bounds[1])} to {score_text(bounds[2])})" if bounds else ""
+    return Shown(f"{score_text(value)}{told}", value == best)
 
 
 def as_markdown(head: Sequence[str], rows: Sequence[Sequence[Shown]]) -> str:

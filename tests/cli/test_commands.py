@@ -9,7 +9,7 @@ import pytest
 
 WITH_EXAMPLES = (
     *("restore", "obfuscate", "evaluate", "train", "export", "prepare", "export-data", "templates"),
-    *("score", "sample", "prefer", "serve", "feedback", "keys"),
+    *("score", "sample", "prefer", "serve", "feedback", "keys", "adapt"),
 )
 COMMANDS = (*WITH_EXAMPLES, "models", "doctor")
 SENTENCES = [

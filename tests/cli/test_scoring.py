@@ -201,6 +201,13 @@ def test_a_folder_that_cannot_be_made_is_refused_at_once(here, tmp_path):
 REFUSED = [
     # what is said, error
     ({"feasible": "nose"}, "no noise profile is called 'nose'; write one of airbnb, hand"),
+    ({"reach": "far"}, "--reach is 'far'; write one of syllables, wide"),
+    ({"reach": "wide", "feasible": "hand"}, "--feasible was given with --reach wide; leave one of them out"),
+    (
+        {"engines": ("echo",), "reach": "wide"},
+        "--reach was given, and no --model that it is for;"
+        " say it behind the engine: compact:base,aligned=airbnb,threads=2",
+    ),
     ({"engines": ("ehco",)}, "the engine 'ehco': engine: no such engine, did you mean echo?"),
     ({"engines": ("echo", "echo")}, "two engines are called echo; name each once, or give one a name: …,label=mine"),
     ({"engines": ("echo",), "baseline": "base"}, "--baseline is 'base'; name one of the engines: echo"),

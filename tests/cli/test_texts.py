@@ -60,6 +60,22 @@ def test_json_gives_the_edits_and_a_confidence_for_each_character(hanpuri):
     assert "".join(rebuilt) == CLEAN
 
 
+HIDDEN, SHOWN = "ㄱr격二 녀뮤 비싸욘", "가격이 너무 비싸요"
+
+
+def test_a_wide_reach_reads_what_is_hidden_and_tells_how(hanpuri, tmp_path):
+    answer = json.loads(hanpuri("restore", HIDDEN, "--reach", "wide", "--json").out)
+    assert (answer["noisy"], answer["text"], len(answer["confidence"])) == (HIDDEN, SHOWN, len(SHOWN))
+    assert [(edit["noisy"], edit["restored"], edit["kind"]) for edit in answer["edits"]][:2] == [
+        ("ㄱr", "가", "pieces"),
+        ("二", "이", "hanja"),
+    ]
+    shown = hanpuri("restore", HIDDEN, "--reach", "wide", "--show", "edits").out
+    assert shown == f"✗ {HIDDEN}\n✓ {SHOWN}\n  pieces: ㄱr→가\n  hanja: 二→이\n\n"
+    (tmp_path / "hidden.txt").write_text(f"{HIDDEN}\n", encoding="utf-8")
+    assert hanpuri("restore", "--file", "hidden.txt", "--reach", "wide", "--model", "small").out == f"{SHOWN}\n"
+
+
 def test_json_of_obfuscate_gives_edits_that_rebuild_the_noisy_text(hanpuri):
     answer = json.loads(hanpuri("obfuscate", CLEAN, "--json", "--seed", "5").out)
     rebuilt = list(answer["clean"])
@@ -133,6 +149,15 @@ WRONG = [
     ),
     (["restore", "x", "--model", "bsae"], "no model is called 'bsae'; there are small, base; did you mean base?"),
     (["restore", "x", "--show", "all"], "--show is 'all'; write one of edits, confidence"),
+    (["restore", "x", "--reach", "far"], "--reach is 'far'; write one of syllables, wide"),
+    (
+        ["restore", "x", "--reach", "wide", "--feasible", "hand"],
+        "--feasible was given with --reach wide; leave one of them out",
+    ),
+    (
+        ["restore", "x", "--spacing"],
+        "--spacing was given without --reach wide; add --reach wide, or leave it out",
+    ),
     (["restore", "x", "--feasible", "all"], "no noise profile is called 'all'; write one of airbnb, hand"),
     (
         ["restore", "x", "--file", "note.csv"],

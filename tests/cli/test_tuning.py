@@ -197,7 +197,8 @@ REFUSED = [
     (
         ["xyz"],
         "no recipe is called 'xyz'; shipped are base, char-lm, cpu-tiny, cpu-tiny-chatbot, cpu-tiny-restoration,"
-        " dpo-tiny, gemma-ko-7b-restoration-qlora, grpo-tiny, llama-pretrain-small, polyglot-ko-12.8b-koalpaca-qlora,"
+        " dpo-tiny, gemma-ko-7b-restoration-qlora, grpo-tiny, korean-llama, korean-llama-chatbot,"
+        " korean-llama-restoration, korean-llama-rounds, llama-pretrain-small, polyglot-ko-12.8b-koalpaca-qlora,"
         " qwen3-sft-lora, restoration-dpo, restoration-grpo, restoration-llm, reward-tiny, rounds-llama3, rounds-tiny,"
         " small; give a recipe file, or one of these names",
     ),
@@ -553,6 +554,15 @@ def test_a_finished_run_is_told_again_without_training(call, desk, finished, not
     assert lines[0].startswith(f"loss {result['scores']['loss']:.4f}  token_accuracy ")
     assert " at step 2, the best of 2, in " in lines[0]
     assert lines[1] == "runs/faq/adapter is ready: hanpuri chat runs/faq"
+
+
+def test_a_finished_run_that_nothing_was_held_out_for_says_so(call, desk, finished, nothing_long):
+    shutil.copytree(finished / "runs", desk / "runs")
+    place = desk / "runs" / "faq" / "result.json"
+    place.write_text(json.dumps({**json.loads(place.read_bytes()), "best_step": None, "scores": {}}), "utf-8")
+    done = call("train", "my.yaml", "--set", "training.steps=2")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("2 steps, none of them scored, in ")
 
 
 def test_a_run_that_somebody_is_at_work_on_is_refused(call, desk, finished, nothing_long):

@@ -16,7 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hanpuri.compact.corpus import SHARE_AT_LINE_START, TextStream, read_corpora
+from hanpuri.compact.corpus import SHARE_AT_LINE_START, TextStream, draw_corpora, read_corpora
 from hanpuri.compact.settings import CorpusSettings
 from hanpuri.compact.vocabulary import FIRST_OTHER, Vocabulary
 from hanpuri.errors import DataError
@@ -65,8 +65,8 @@ def test_lines_are_joined_by_line_breaks_and_spaces_become_marks():
     assert spell(stream, vocabulary) == "\n방이 좁아요\n별로!\n"
     assert stream.symbols[0] == LINE_BREAK
     assert len(stream) == 11
-    assert stream.starts == (0, 11)
-    assert stream.line_breaks[0].tolist() == [0, 6, 10]
+    assert stream.starts.tolist() == [0, 11]
+    assert stream.line_breaks.tolist() == [0, 6, 10]
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_the_same_lines_are_read_from_every_kind_of_file(name, data, fields):
 def test_corpora_follow_one_another():
     stream, vocabulary = read_corpora([corpus("a.txt", "방\n"), corpus("b.txt", "좁아요\n")], 0)
     assert spell(stream, vocabulary) == "\n방\n\n좁아요\n"
-    assert stream.starts == (0, 3, 8)
-    assert [places.tolist() for places in stream.line_breaks] == [[0, 2], [3, 7]]
+    assert stream.starts.tolist() == [0, 3, 8]
+    assert stream.line_breaks.tolist() == [0, 2, 3, 7]
 
 
 LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=12), min_size=1, max_size=6)
@@ -162,13 +162,32 @@ def test_half_of_the_windows_start_at_a_line_break(sentences):
     stream, _ = read_corpora([corpus("a.txt", "\n".join(sentences) + "\n")], 0)
     at_line = (draw(stream, 0, 16, count=4000)[:, 0] == LINE_BREAK).double().mean().item()
     # those that start anywhere hit one by chance, too
-    by_chance = len(stream.line_breaks[0]) / len(stream)
+    by_chance = len(stream.line_breaks) / len(stream)
     assert at_line == pytest.approx(SHARE_AT_LINE_START + (1 - SHARE_AT_LINE_START) * by_chance, abs=0.03)
 
 
 def test_windows_depend_on_the_generator_alone(sentences):
     stream, _ = read_corpora([corpus("a.txt", "\n".join(sentences) + "\n")], 0)
     assert torch.equal(draw(stream, 0, 16), draw(stream, 0, 16))
+
+
+@pytest.mark.parametrize("weights", [[1.0, 0.0, 3.0, 0.0], [0.0, 0.1, 0.1], [7.0]])
+def test_corpora_are_drawn_by_their_weights_and_never_without_one(weights):
+    shares = torch.tensor(weights)
+    drawn = draw_corpora(shares, 20_000, torch.Generator().manual_seed(0))
+    counts = torch.bincount(drawn, minlength=len(weights)) / len(drawn)
+    torch.testing.assert_close(counts, shares / shares.sum(), atol=0.02, rtol=0)
+    assert not counts[shares == 0].any()
+
+
+def test_without_a_generator_torchs_own_draws(sentences):
+    stream, _ = read_corpora([corpus("a.txt", "\n".join(sentences) + "\n")], 0)
+
+    def windows(seed: int) -> list[int]:
+        torch.manual_seed(seed)
+        return stream.draw(draw_corpora(torch.ones(1), 9), 16)[0].flatten().tolist()
+
+    assert windows(1) == windows(1) != windows(2)
 
 
 def test_the_spaces_of_a_window_are_those_of_its_characters():

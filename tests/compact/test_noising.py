@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hanpuri.compact.noising import NOT_LEARNT, Noiser
 from hanpuri.compact.settings import NoiseSettings
-from hanpuri.compact.vocabulary import KEEP, SPACE, Vocabulary
+from hanpuri.compact.vocabulary import KEEP, NO_LEAD, NO_TAIL, NO_VOWEL, SPACE, UNKNOWN_OTHER, Vocabulary
 from hanpuri.hangul import code_points, is_ks_x_1001, is_syllable
 from hanpuri.noise.airbnb import generate
 from hanpuri.noise.channel import feasible_originals
@@ -34,14 +34,16 @@ def text(sentences) -> str:
     return "\n".join(sentences) + "\n"
 
 
-def noise(text: str, vocabulary: Vocabulary, seed: int = 0, **shares: float) -> tuple[Tensor, Tensor]:
+def noise(
+    text: str, vocabulary: Vocabulary, seed: int = 0, masked: float = 0, **shares: float
+) -> tuple[Tensor, Tensor]:
     """Noise the same window in COUNT rows: features, each counted from its own zero, and labels."""
     points = code_points("\n" + text)
     items = np.flatnonzero(points != SPACE)
     symbols = torch.from_numpy(vocabulary.symbols(points[items])).repeat(COUNT, 1)
     spaced = torch.from_numpy(np.concatenate([[False], points[:-1] == SPACE])[items]).repeat(COUNT, 1)
     torch.manual_seed(seed)
-    features, labels = Noiser(NoiseSettings(**{**FULL, **shares}), vocabulary)(symbols, spaced)
+    features, labels = Noiser(NoiseSettings(**{**FULL, **shares}), vocabulary, masked)(symbols, spaced)
     return features - torch.tensor(vocabulary.offsets[:-1]), labels
 
 
@@ -144,6 +146,33 @@ def test_noisy_syllables_are_held_to_ks_x_1001_unless_the_row_is_not(text, vocab
     features, _ = noise(text, vocabulary, any_syllable=any_syllable)
     noisy = "".join(spell(row, text) for row in features)
     assert all(is_ks_x_1001(character) for character in noisy if is_syllable(character)) is held
+
+
+# --- hidden syllables
+
+
+def test_as_many_syllables_are_hidden_as_is_asked_for_and_nothing_else(text, vocabulary):
+    features, labels = noise(text, vocabulary, masked=0.3)
+    hidden = changed(features, text, vocabulary) & (features[..., 4] == UNKNOWN_OTHER)
+    assert hidden[:, syllables(text)].double().mean().item() == pytest.approx(0.3, abs=0.03)
+    assert not hidden[:, ~syllables(text)].any()
+    assert (features[hidden][:, :4] == torch.tensor([NO_LEAD, NO_VOWEL, NO_TAIL, KEEP])).all()
+    assert torch.equal(labels, noise(text, vocabulary)[1])
+
+
+def test_what_is_hidden_is_read_as_the_runtime_reads_a_character_without_a_number(vocabulary):
+    features, _ = noise("방 이", vocabulary, clean=1, masked=0.999)
+    unknown = vocabulary.encode("\u2603 \u2603").features[:-1] - np.array(vocabulary.offsets[:-1])
+    assert torch.equal(features[0], torch.from_numpy(unknown).long())
+
+
+def test_a_hidden_syllable_without_a_label_is_not_learnt():
+    few = Vocabulary("방이", "\n")
+    features, labels = noise("뷁이\n" * 10, few, clean=1, masked=0.5)
+    hidden = features[..., 4] == UNKNOWN_OTHER
+    unlabelled = torch.tensor([character == "뷁" for character in "\n" + "뷁이\n" * 10])
+    assert (labels[hidden & unlabelled] == NOT_LEARNT).all()
+    assert (labels[~hidden & unlabelled] == KEEP).all()
 
 
 # --- syllables without a label

@@ -59,6 +59,10 @@ def test_a_recipe_comes_back_from_its_dump(read):
         ("training.window_lengths=[1]", "training.window_lengths.0: Input should be greater than or equal to 2"),
         ("training.window_lengths=[]", "training.window_lengths: List should have at least 1 item after validation"),
         ("network.width=100", "network.width: Input should be a multiple of 64"),
+        # no measure of how long, or two
+        ("training.steps=null", "training: found neither steps nor seconds; give one of them, and null for the other"),
+        ("training.seconds=60", "training: found both steps and seconds; give one of them, and null for the other"),
+        ("training.seconds=0", "training.seconds: Input should be greater than 0"),
         ("training.stesp=10", "training.stesp: no such key, did you mean steps?"),
         # a first or a last part of the training for which there is nothing to draw
         ("data=[{path: a.txt, weight: 0, final_weight: 1}]", "data: the weight of every file is 0; give at least one"),

@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from hanpuri.compact.corpus import TextStream
-from hanpuri.compact.optimizer import FINAL_RATE, Optimizers
 from hanpuri.compact.runtime import Restorer
-from hanpuri.compact.settings import TrainingSettings
-from hanpuri.compact.training import Trainer, head_loss, train
+from hanpuri.compact.training import train
+from hanpuri.compact.weights import load_network
 from hanpuri.errors import DataError, RecipeError
 from hanpuri.runs import Run
+from hanpuri.runs.reading import read_run
 
 SHORT = {"steps": 8, "batch_tokens": 96}
 OFTEN = {"log_every": 1, "save_every": 3}
@@ -29,9 +29,10 @@ WEIGHTS, SUMS = "weights.safetensors", "model/SHA256SUMS"
 def go(tmp_path, tiny_recipe, score):
     """Train for a few steps in a folder below `tmp_path`; sections of the recipe are laid over by keyword."""
 
-    def start(folder="run", *, report=lambda step, metrics: None, stop_after=float("inf"), **sections):
+    def start(folder="run", *, report=lambda step, metrics: None, stop_after=float("inf"), begin_from=None, **sections):
         recipe = tiny_recipe(tmp_path, **{"training": SHORT, "watch": OFTEN, **sections})
-        return train(recipe, tmp_path / folder, score=score, report=report, stop_after=stop_after, device="cpu")
+        keywords = {"report": report, "stop_after": stop_after, "begin_from": begin_from, "device": "cpu"}
+        return train(recipe, tmp_path / folder, score=score, **keywords)
 
     return start
 
@@ -57,34 +58,8 @@ def test_either_optimizer_learns(go, optimizer):
     assert losses[-2] < 3
 
 
-def test_muon_moves_the_matrices_of_the_blocks_and_adamw_all_else(tmp_path, tiny_recipe):
-    for optimizer, num_matrices in (("muon", [2, 1, 8]), ("adamw", [10, 1])):
-        recipe = tiny_recipe(tmp_path, training={**SHORT, "optimizer": optimizer})
-        trainer = Trainer(recipe, Run.start(tmp_path / optimizer, recipe, []), torch.device("cpu"))
-        groups = [group for each in trainer.optimizers.optimizers for group in each.param_groups]
-        assert [len(group["params"]) for group in groups] == num_matrices
-        assert groups[1]["weight_decay"] == 0
-
-
 def test_sixteen_bits_train_too(go):
     assert go(training={**SHORT, "precision": "bf16"}).finished
-
-
-def test_the_loss_leaves_out_what_is_not_learnt():
-    hidden, weight, bias = torch.randn(1, 3, 4), torch.randn(5, 4), torch.randn(5)
-    loss = head_loss(hidden, weight, bias, torch.tensor([[2, -100, -100]]))
-    torch.testing.assert_close(loss, -(hidden[0, 0] @ weight.T + bias).log_softmax(-1)[2])
-
-
-def test_the_learning_rate_rises_over_the_warm_up_and_falls_to_a_hundredth():
-    settings = TrainingSettings(steps=100, warmup_steps=10, learning_rate=2.0)
-    rates = [Optimizers(torch.nn.Linear(1, 1), settings).learning_rate(step) for step in range(101)]
-    assert rates[0] == pytest.approx(0.2)
-    assert max(rates) == rates[9] == rates[10] == 2.0
-    assert rates[55] == pytest.approx(1.0)
-    assert rates[100] == pytest.approx(2.0 * FINAL_RATE)
-    assert rates[:10] == sorted(rates[:10])
-    assert rates[10:] == sorted(rates[10:], reverse=True)
 
 
 # --- what a step draws
@@ -97,7 +72,7 @@ def test_files_without_weight_are_never_drawn_in_the_first_or_the_last_part(tmp_
     data = [{"path": tmp_path / f"{n}.txt", "weight": w, "final_weight": f} for n, (w, f) in shares.items()]
     draw, drawn = TextStream.draw, []
 
-    def watched_draw(stream, corpora, length, random):
+    def watched_draw(stream, corpora, length, random=None):
         drawn.append((Counter(corpora.tolist()), length))
         return draw(stream, corpora, length, random)
 
@@ -122,7 +97,7 @@ def test_a_run_leaves_its_recipe_environment_metrics_and_weights(go):
     names = {path.name for path in result.folder.iterdir()}
     assert names == {
         *("recipe.yaml", "environment.json", "metrics.jsonl", "vocabulary.json"),
-        *("checkpoint.pt", "weights.safetensors", "network.json", "model"),
+        *("checkpoint.pt", "weights.safetensors", "network.json", "model", "result.json"),
     }
     data = json.loads((result.folder / "environment.json").read_text(encoding="utf-8"))["data"]
     assert [Path(path).name for path in data] == ["four.txt", "pairs.jsonl"]
@@ -132,11 +107,17 @@ def test_metrics_tell_loss_rate_speed_and_scores(go):
     reported = []
     result = go(watch={"log_every": 4, "evaluate_every": 6}, report=lambda *told: reported.append(told))
     kinds = [(line["step"], sorted(set(line) - {"time", "step"})) for line in metrics(result.folder)]
-    steps, scores = ["items_per_second", "learning_rate", "loss"], ["own", "whole"]
+    steps, scores = ["items_per_second", "learning_rate", "loss", "progress"], ["own", "whole"]
     assert kinds == [(4, steps), (6, scores), (8, steps), (8, scores)]
     assert [line["whole"] for line in metrics(result.folder) if "whole" in line] == ["false", "true"]
     assert [step for step, _ in reported] == [4, 6, 8, 8]
     assert reported[-1][1] == result.scores
+
+
+def test_a_run_says_what_came_of_it(run):
+    facts = read_run(run.result.folder)
+    assert (facts.state, facts.step, facts.steps, facts.scores) == ("finished", 150, 150, run.result.scores)
+    assert facts.seconds > 0
 
 
 def test_only_so_many_rows_are_watched_and_all_are_scored_at_the_end(tmp_path, tiny_recipe):
@@ -152,7 +133,94 @@ def test_only_so_many_rows_are_watched_and_all_are_scored_at_the_end(tmp_path, t
     assert seen == [(3, 3), (20, 20)]
 
 
+# --- what is written: the average of the weights
+
+
+def checkpoint(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / "checkpoint.pt", weights_only=True)["tensors"]
+
+
+def test_the_average_is_written_and_the_checkpoint_holds_both(run):
+    folder = run.result.folder
+    kept, written = checkpoint(folder), load_network(folder)[0].state_dict()
+    averages = [value for name, value in kept.items() if name.startswith("average.")]
+    for (name, value), average in zip(written.items(), averages, strict=True):
+        assert torch.equal(value, average.half().float()), name
+    assert not torch.equal(written["head.weight"], kept["network.head.weight"].half().float())
+
+
+def test_without_an_average_the_last_weights_are_written(go):
+    folder = go(training={**SHORT, "average_decay": 0}).folder
+    kept = checkpoint(folder)
+    assert not any(name.startswith("average.") for name in kept)
+    for name, value in load_network(folder)[0].state_dict().items():
+        assert torch.equal(value, kept[f"network.{name}"].half().float()), name
+
+
+def test_looking_at_the_average_disturbs_no_step(go):
+    training = {**SHORT, "dropout": 0.1}  # which would draw random numbers while looking, if it were not off
+    often = go("often", training=training, watch={"evaluate_every": 1})
+    never = go("never", training=training, watch={"evaluate_every": 100})
+    assert (often.folder / WEIGHTS).read_bytes() == (never.folder / WEIGHTS).read_bytes()
+
+
+# --- beginning from weights
+
+
+def test_a_training_may_begin_from_a_network(go, run):
+    network, vocabulary = load_network(run.result.folder)
+    still = {**SHORT, "learning_rate": 1e-9, "weight_decay": 0}
+    told = []
+    result = go(training=still, begin_from=(network, vocabulary), report=lambda step, found: told.append(found))
+    assert told[0]["loss"] < 1.5  # random weights begin at 7.8
+    assert result.scores["own"] == pytest.approx(run.result.scores["own"], abs=0.01)
+    assert (result.folder / "vocabulary.json").read_bytes() == (run.result.folder / "vocabulary.json").read_bytes()
+
+
+def test_a_network_of_another_shape_is_not_begun_from(go, run):
+    beginning = load_network(run.result.folder)
+    with pytest.raises(
+        ValueError, match=r"^the network to begin from is NetworkShape\(.*num_layers=2\), the recipe's is"
+    ):
+        go(network={"width": 64, "num_layers": 1}, begin_from=beginning)
+
+
+def test_a_run_does_not_go_on_from_another_beginning(go, run):
+    network, vocabulary = load_network(run.result.folder)
+    go(stop_after=0, begin_from=(network, vocabulary))
+    network.head.bias.data += 1
+    with pytest.raises(DataError, match="begin_from"):
+        go(begin_from=(network, vocabulary))
+
+
+# --- as long as a recipe says
+
+
+def test_a_training_of_seconds_ends_annealed_however_often_it_stopped(go):
+    training = {"batch_tokens": 96, "steps": None, "seconds": 0.4, "warmup_steps": 1, "learning_rate": 1.0}
+    rates, sections = [], {"training": training, "watch": {"log_every": 1}}
+
+    with pytest.raises(KeyboardInterrupt):
+        go(**sections, report=ctrl_c_at(2))
+    stopped_at = torch.load(go(**sections, stop_after=0).folder / "checkpoint.pt", weights_only=True)["seconds"]
+    result = go(**sections, report=lambda step, found: rates.append(found.get("learning_rate")))
+    assert result.finished
+    assert 0 < stopped_at < 0.4 <= read_run(result.folder).seconds < 0.4 + 1
+    assert rates[-2] == 0.01  # the last line tells scores
+    assert rates[:-1] == sorted(rates[:-1], reverse=True)
+    assert go(**sections) == result
+
+
 # --- stopping and going on
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused(go):
+    folder = go(stop_after=0).folder
+    torch.save({"step": 3, "network": {}}, folder / "checkpoint.pt")
+    with pytest.raises(DataError) as caught:
+        go()
+    found = f"{folder / 'checkpoint.pt'} is an earlier version's"
+    assert str(caught.value) == f"{found}; give the run another name, or remove its folder"
 
 
 @pytest.fixture(autouse=True)

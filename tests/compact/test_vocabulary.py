@@ -138,6 +138,12 @@ def test_the_symbol_of_any_character_splits_into_a_syllable_or_another_character
         assert VOCABULARY.label_of_number[syllable_number(lead, vowel, tail)] == KEEP
 
 
+@given(st.lists(st.text(st.sampled_from(" \n방이!?a\ud800")), max_size=6))
+def test_texts_that_are_read_together_are_read_as_each_alone(texts):
+    for alone, together in zip(map(VOCABULARY.encode, texts), VOCABULARY.encode_all(texts), strict=True):
+        assert [part.tolist() for part in together] == [part.tolist() for part in alone]
+
+
 # --- labels
 
 

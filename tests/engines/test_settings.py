@@ -20,6 +20,7 @@ WRITTEN = [
         {"model": "runs/faq", "aligned": "airbnb", "four_bit": True},
         "transformers:runs/faq,aligned=airbnb,four_bit=true",
     ),
+    ("compact:base,reach=wide", {"model": "base", "reach": "wide"}, "compact:base,reach=wide"),
     # a comma that no setting follows belongs to the model's name
     ("llamacpp:a,b.gguf", {"model": "a,b.gguf"}, "llamacpp:a,b.gguf"),
     # colons after the first one, too
@@ -47,6 +48,21 @@ WRONG = [
         "openai",
         "the engine 'openai': openai was given no model, write e.g. openai:http://127.0.0.1:8000/v1#MODEL;"
         " write it as NAME:MODEL,key=value, see docs/engines.md",
+    ),
+    (
+        "compact:base,spacing=true",
+        "the engine 'compact:base,spacing=true': found spacing, expected reach=wide with it;"
+        " write it as NAME:MODEL,key=value, see docs/engines.md",
+    ),
+    (
+        "echo:,reach=wide",
+        "the engine 'echo:,reach=wide': reach was given to echo, it needs compact;"
+        " write it as NAME:MODEL,key=value, see docs/engines.md",
+    ),
+    (
+        "compact:base,reach=wide,aligned=hand",
+        "the engine 'compact:base,reach=wide,aligned=hand': found aligned and reach=wide, expected one of them:"
+        " what is wide keeps no length; write it as NAME:MODEL,key=value, see docs/engines.md",
     ),
     (
         "compact:base,alinged=airbnb",

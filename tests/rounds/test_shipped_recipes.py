@@ -29,8 +29,9 @@ def read(path: Path, *overrides: str) -> RoundsRecipe:
     return recipe
 
 
-def test_there_is_one_to_try_and_one_of_six_rounds():
-    assert {path.stem: read(path).rounds for path in RECIPES} == {"rounds-tiny": 2, "rounds-llama3": 6}
+def test_there_is_one_to_try_one_of_the_experiments_and_one_of_six_rounds():
+    rounds = {"rounds-tiny": 2, "korean-llama-rounds": 3, "rounds-llama3": 6}
+    assert {path.stem: read(path).rounds for path in RECIPES} == rounds
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

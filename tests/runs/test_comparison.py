@@ -7,6 +7,7 @@ In: folders as the kinds of runs leave them. Out: rows, the best of each score, 
 import pytest
 
 from hanpuri.recipe import Settings
+from hanpuri.runs import write_json
 from hanpuri.runs.comparison import compare, validation_of
 from hanpuri.runs.reading import read_run
 from hanpuri.runs.recipes import chosen_values, differences
@@ -134,6 +135,17 @@ def test_a_score_that_a_run_lacks_is_said(run_folder, kinds):
     warnings = compare(runs).warnings
     assert "a has no char_accuracy" in warnings
     assert "b has no token_f1" in warnings
+
+
+def test_what_was_scored_apart_stands_with_its_bounds(run_folder, kinds):
+    folders = run_folder("a", lines=[]), run_folder("b", lines=[])
+    for folder, value in zip(folders, (0.5, 0.25), strict=True):
+        told = {"prose cer": [value, value - 0.125, value + 0.125], "prose words": [0.5], "rows": 4}
+        write_json(folder / "evaluation.json", told)
+    rows = {row[0]: row[1:] for row in table(*folders)}
+    assert rows["prose cer"] == ("0.5000 (0.3750 to 0.6250)", "0.2500 (0.1250 to 0.3750)")
+    assert "prose words" not in rows
+    assert compare([read_run(folder) for folder in folders]).best("prose cer") == 0.25
 
 
 @pytest.mark.parametrize(

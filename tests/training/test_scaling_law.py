@@ -198,18 +198,29 @@ def test_the_command_prints_a_table_or_json_and_writes_the_page(tmp_path, capsys
     table, out = tmp_path / "runs.csv", tmp_path / "law.html"
     rows = (f"{one.parameters},{one.tokens},{one.loss}" for one in simulate())
     table.write_text("\n".join(["N,D,loss", *rows]), encoding="utf-8")
-    scaling_law([], table, [1e18], out, as_json=False)
+    scaling_law([], table, [1e18], ["1e9,3e10"], out, as_json=False)
     printed = capsys.readouterr().out
     assert re.search(r"^  alpha  0\.3\d+ \(0\.\d+ to 0\.\d+\)$", printed, re.MULTILINE)
     assert re.search(r"^1e\+18 +\d+\.?\d* M \(.*\) +\d\.\d+ B \(.*\) +0\.9\d+ \(.*\)$", printed, re.MULTILINE)
+    assert re.search(r"^1e\+09 parameters on 3e\+10 tokens: loss 0\.\d+ \(.*\)$", printed, re.MULTILINE)
     assert out.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    scaling_law([], table, [], None, as_json=True)
+    scaling_law([], table, [], ["1e9,3e10"], None, as_json=True)
     told = json.loads(capsys.readouterr().out)
+    (point,) = told["foretold"]
+    assert (point["parameters"], point["tokens"]) == (1e9, 3e10)
+    assert point["loss"]["low"] <= point["loss"]["value"] <= point["loss"]["high"]
     assert (told["runs"], len(told["uses"]), set(told["figures"])) == (16, 2, {"E", "A", "B", "alpha", "beta"})
 
 
 def test_runs_or_a_table_have_to_be_given(tmp_path):
     with pytest.raises(DataError, match="give runs, or a table of them"):
-        scaling_law([], None, [], None, as_json=False)
+        scaling_law([], None, [], [], None, as_json=False)
     with pytest.raises(DataError, match="compute is -1, expected a number above 0"):
-        scaling_law([tmp_path], None, [-1], None, as_json=False)
+        scaling_law([tmp_path], None, [-1], [], None, as_json=False)
+
+
+@pytest.mark.parametrize("told", ["1e9", "1e9,", "1e9,3e10,5", "-1,3e10", "nan,1", "inf,1", "many,1"])
+def test_what_is_to_be_foretold_is_two_numbers(tmp_path, told):
+    with pytest.raises(DataError) as caught:
+        scaling_law([tmp_path], None, [], [told], None, as_json=False)
+    assert str(caught.value) == f"--at is '{told}', expected parameters and tokens; write them as 1.1e8,2.6e8"

@@ -50,6 +50,9 @@ ON = [
     ("llama-pretrain-small", None),
     ("restoration-llm", "llama"),
     ("char-lm", None),
+    ("korean-llama", None),
+    ("korean-llama-restoration", "llama"),
+    ("korean-llama-chatbot", "llama"),
     ("reward-tiny", "llama"),
     ("dpo-tiny", "llama"),
     ("restoration-dpo", "llama"),
@@ -66,6 +69,7 @@ def data(tmp_path_factory) -> dict[str, Path]:
     rows = {
         "chatbot-answers": {"instruction": questions, "input": [""] * len(SENTENCES), "output": SENTENCES},
         "restoration-pairs": {"noisy": SENTENCES, "clean": SENTENCES},
+        "korean-llama-pairs": {"noisy": SENTENCES, "clean": SENTENCES},
     }
     for name, columns in rows.items():
         (folder / name).mkdir()
@@ -91,6 +95,8 @@ def overrides_for(name: str, model: Path | None, data: dict[str, Path]) -> list[
     changes = [*SHORT, "watch.evaluate_every=1", "watch.log_every=1"]
     if recipe.training.optimizer.startswith("paged"):
         changes.append("training.optimizer=adamw_torch")
+    if getattr(recipe.training, "compile", False):
+        changes.append("training.compile=false")  # it takes a minute
     if model is None:
         corpora = [f"data.corpora.{place}.path={data['corpus.txt']}" for place in range(len(recipe.data.corpora))]
         plain = [f"data.corpora.{place}.field=null" for place in range(len(recipe.data.corpora))]

@@ -6,7 +6,7 @@ import typer
 
 from hanpuri.cli import doctor as doctor_report
 from hanpuri.cli import models_table, texts
-from hanpuri.cli.options import Encoding, FieldName, File, Format, Json, Model, Out, Texts, Threads
+from hanpuri.cli.options import Encoding, FieldName, File, Format, Json, Model, Out, Reach, Texts, Threads
 
 app = typer.Typer(rich_markup_mode="rich")
 PANEL = "Restore"
@@ -28,13 +28,16 @@ def restore(
     feasible: Annotated[
         str | None, typer.Option(help="Take only syllables that this profile's noise can have come from: airbnb, hand.")
     ] = None,
+    reach: Reach = "syllables",
+    spacing: Annotated[bool, typer.Option("--spacing", help="Move spaces too; with --reach wide.")] = False,
     show: Annotated[str | None, typer.Option(help="edits or confidence: a view for people, before and after.")] = None,
     json: Json = False,
     each_line: Annotated[bool, typer.Option("--each-line", help="Answer every line at once, for live pipes.")] = False,
 ) -> None:
-    """Make obfuscated Korean readable; length, spacing and all but 가–힣 stay as they are."""
+    """Make obfuscated Korean readable; length, spacing and all but 가–힣 stay as they are, but with --reach wide."""
     given = texts.Given(tuple(text or ()), file, out, field, into, encoding, format, each_line)
-    texts.restore(given, model=model, threads=threads, feasible=feasible, show=show, as_json=json)
+    how = texts.How(model, threads, feasible, reach, spacing)
+    texts.restore(given, how, show=show, as_json=json)
 
 
 @app.command(epilog=texts.OBFUSCATE_EXAMPLES, rich_help_panel=PANEL)

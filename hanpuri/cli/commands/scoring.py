@@ -17,7 +17,7 @@ EVALUATE_EXAMPLES = """
 
   hanpuri evaluate pairs.jsonl --model small --json
 
-  hanpuri evaluate pairs.jsonl --engine echo --engine compact:base --slices
+  hanpuri evaluate pairs.jsonl --engine echo --engine compact:base --engine compact:base,reach=wide --slices
 
   hanpuri evaluate faq.csv --engine transformers:runs/faq --engine openai:http://127.0.0.1:8000/v1 --out scores
 
@@ -55,6 +55,7 @@ def evaluate(
     ] = None,
     threads: Threads = None,
     feasible: Annotated[str | None, typer.Option(help="As in `hanpuri restore`; for --model.")] = None,
+    reach: Annotated[str | None, typer.Option(help="As in `hanpuri restore`; for --model.")] = None,
     baseline: Annotated[
         str | None, typer.Option(metavar="ENGINE", help="Hold the others against this one; the first, if not given.")
     ] = None,
@@ -91,6 +92,7 @@ def evaluate(
         model=model,
         threads=threads,
         feasible=feasible,
+        reach=reach,
         baseline=baseline,
         encoding=encoding,
         fields=tuple(fields or ()),

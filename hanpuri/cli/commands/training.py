@@ -16,7 +16,7 @@ TRAIN_EXAMPLES = """
 
   hanpuri train base
 
-  hanpuri train my.yaml --set training.steps=2000 --set network.width=256
+  hanpuri train my.yaml --set network.width=256 --set training.dropout=0.1
 
   hanpuri train base --stop-after 540
 
@@ -154,8 +154,12 @@ def scaling_law(
     compute: Annotated[
         list[float] | None, typer.Option(help="Floating-point operations to spend, such as 1e18; may be repeated.")
     ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(help="Foretell the loss of N parameters on D tokens: 1.1e8,2.6e8; may be repeated."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write a page with table and plots.")] = None,
     json: Json = False,
 ) -> None:
     """From small runs to the model and data size that a compute budget is best spent on."""
-    scaling.run(runs or (), table, compute or (), out, as_json=json)
+    scaling.run(runs or (), table, compute or (), at or (), out, as_json=json)

@@ -17,9 +17,10 @@ import orjson
 from fastapi import APIRouter, Body, Depends, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
+from hanpuri.compact.runtime import Reach
 from hanpuri.serving.asked import Asked, Text, Texts, check_one, documented_faults
 from hanpuri.serving.leaving import until_gone
-from hanpuri.serving.restoring.restorers import Restored
+from hanpuri.serving.restoring.restorers import Edit, Restored
 from hanpuri.serving.service import Service, service_of
 from hanpuri.serving.watching.metrics import say
 
@@ -32,6 +33,10 @@ EXAMPLES: Any = {
     "unsure": {
         "summary": "With alternatives where the model is unsure",
         "value": {"text": "밦 잇 맞업써욤", "alternatives": 3},
+    },
+    "wide": {
+        "summary": "Signs, other scripts and loose letters too",
+        "value": {"text": "ㄱr격二 녀뮤 비싸욘 ✧ ♤ ≥ㅁ≤", "reach": "wide"},
     },
     "many": {"summary": "Many reviews, with the smaller model", "value": {"texts": REVIEWS, "model": "small"}},
 }
@@ -50,9 +55,18 @@ class RestoreRequest(Asked):
         description="How many syllables to name where the model is unsure. Compact models do; the time is the same.",
     )
 
+    reach: Reach = Field(
+        default="syllables",
+        description="wide reads signs, other scripts and loose letters too, and lengths may change. Of compact models.",
+    )
+
+    spacing: bool = Field(default=False, description="Whether spaces are moved too; with a wide reach.")
+
     @model_validator(mode="after")
     def _check_one(self) -> Self:
         check_one(self.text, self.texts)
+        if self.spacing and self.reach != "wide":
+            raise ValueError("found spacing, expected reach wide with it")
         return self
 
 
@@ -60,9 +74,10 @@ class RestoredEdit(BaseModel):
     """What changed."""
 
     position: int = Field(description="Where it stands in `noisy`, in code points from 0.")
-    noisy: str = Field(description="What stood there; of a language model it may be several characters, or none.")
+    noisy: str = Field(description="What stood there; several characters or none, of a language model or if wide.")
     restored: str = Field(description="What takes its place; put in everywhere, this gives `text`.")
     confidence: float | None = Field(description="The model's probability; null, if it does not tell.")
+    kind: str = Field(default="sound", description="How it was hidden, such as hanja or symbol; if the reach is wide.")
 
 
 class Choice(BaseModel):
@@ -75,7 +90,7 @@ class Choice(BaseModel):
 class Choices(BaseModel):
     """What could stand in a place where the model is unsure."""
 
-    position: int
+    position: int = Field(description="Where it stands in `noisy`.")
     choices: list[Choice] = Field(description="From the likeliest down; the first one is that of `text`.")
 
 
@@ -120,15 +135,17 @@ async def restore(
     """
     Make obfuscated Korean readable.
 
-    A compact model keeps length, spacing and every character but 가–힣. The result of a text does not depend on what
-    else is asked.
+    A compact model keeps length, spacing and every character but 가–힣, unless the reach is wide. The result of a text
+    does not depend on what else is asked.
     """
     start = time.perf_counter()
     texts = [asked.text] if asked.text is not None else asked.texts or []
     model = service.restorers.find(asked.model)
     num_characters = sum(map(len, texts))
     say(request, model=model, texts=len(texts), characters=num_characters)
-    work = service.restorers.restore(texts, model=model, alternatives=asked.alternatives)
+    work = service.restorers.restore(
+        texts, model=model, alternatives=asked.alternatives, reach=asked.reach, spacing=asked.spacing
+    )
     restored = await until_gone(request, work)
     about = {"model": model, "milliseconds": round((time.perf_counter() - start) * 1000, 1)}
     body = await service.restorers.turns.beside(
@@ -150,10 +167,17 @@ def _fields(one: Restored) -> dict[str, Any]:
     return {
         "noisy": one.noisy,
         "text": one.text,
-        "edits": [edit._asdict() for edit in one.edits],
+        "edits": [_edit_fields(edit) for edit in one.edits],
         "confidences": one.confidences,
         "alternatives": [
             {"position": position, "choices": [choice._asdict() for choice in choices]}
             for position, choices in one.alternatives.items()
         ],
     }
+
+
+def _edit_fields(edit: Edit) -> dict[str, Any]:
+    fields = edit._asdict()
+    if edit.kind is None:
+        del fields["kind"]
+    return fields

@@ -9,13 +9,16 @@ of one length make a batch, whoever's they are: without padding a result does no
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
+from hanpuri.compact.edit_reader import EditPiece, EditReader, TextsBegun
 from hanpuri.compact.onnx_predictor import OnnxPredictor
-from hanpuri.compact.runtime import Piece, Reading, Restorer, Restoring
+from hanpuri.compact.runtime import WIDE, Piece, Reach, Reading, Restoration, Restorer, Restoring
+from hanpuri.compact.wide import Judged, finish, judge, read
 from hanpuri.serving.restoring.marks import order_marks
 from hanpuri.serving.restoring.restored import Restored, of_compact
 from hanpuri.serving.restoring.turns import Kind, Pieces, Turns
+from hanpuri.unhiding.draft import Draft
 
 LONG_ITEMS = 32
 """
@@ -55,16 +58,51 @@ class CompactModel:
             self.restoring_alone = Restoring(OnnxPredictor.load(restorer.files, self.threads_alone))
         for restoring in {self.restoring, self.restoring_alone}:
             list(restoring.restore_stream(["확잠실읾"]))
+        self.reader = load_reader()
 
-    async def restore(self, texts: Sequence[str], alternatives: int, turns: Turns) -> list[Restored]:
+    async def restore(
+        self,
+        texts: Sequence[str],
+        alternatives: int,
+        turns: Turns,
+        *,
+        reach: Reach = "syllables",
+        spacing: bool = False,
+    ) -> list[Restored]:
         """
         Restore texts, in their order.
 
         Raises:
             ServiceFault: as `Turns.run`.
         """
+        size = sum(map(len, texts))
+        if reach == "syllables":
+            work = _Work(self, texts, alternatives)
+            return await turns.run(self.name, size, work.prepare, lambda: list(map(of_compact, work.finish())))
+        editing = _Editing(self.reader, texts, spacing)
+        judged = await turns.run(WIDE, size, editing.prepare, editing.finish, takes_long=True)
+        labelled = await self._label([one.draft.text for one in judged if one.is_web_noise], alternatives, turns)
+        return await turns.beside(size, lambda: [of_compact(one) for one in finish(judged, labelled)])
+
+    async def _label(self, texts: Sequence[str], alternatives: int, turns: Turns) -> list[Restoration]:
+        if not texts:
+            return []
         work = _Work(self, texts, alternatives)
         return await turns.run(self.name, sum(map(len, texts)), work.prepare, work.finish)
+
+
+@cache
+def load_reader() -> EditReader:
+    """
+    Load the model that edits, once for all models of a process.
+
+    Raises:
+        ModelError: if it is not there, or damaged.
+    """
+    reader = EditReader.load(WIDE, threads=1)
+    for draft, reading in zip([read("ㄱr격二")], reader.read(["ㄱr격二"], careful=False), strict=True):
+        judge(draft, reading)
+    return reader
 
 
 class _Work:
@@ -81,9 +119,9 @@ class _Work:
             by_length[window.end - window.start].append((self.reading, window))
         return {self._kind(length): pieces for length, pieces in by_length.items()}
 
-    def finish(self) -> list[Restored]:
+    def finish(self) -> list[Restoration]:
         assert self.reading is not None
-        return [of_compact(one) for one in self.model.restoring.finish(self.reading)]
+        return self.model.restoring.finish(self.reading)
 
     def _kind(self, length: int) -> Kind:
         model = self.model
@@ -95,3 +133,29 @@ class _Work:
             most=max(1, model.restoring.predictor.batch_items // length),
             gains=length <= LONG_ITEMS,
         )
+
+
+class _Editing:
+    """The first half of a request with a wide reach: what the model that edits says of its texts."""
+
+    def __init__(self, reader: EditReader, texts: Sequence[str], spacing: bool) -> None:
+        self.reader, self.texts, self.spacing = reader, texts, spacing
+        self.drafts: list[Draft] = []
+        self.begun: TextsBegun | None = None
+
+    def prepare(self) -> Pieces:
+        self.drafts = [read(order_marks(text)) for text in self.texts]
+        self.begun = self.reader.begin([draft.text for draft in self.drafts])
+        by_length: dict[int, list[EditPiece]] = defaultdict(list)
+        for window in self.begun.windows():
+            by_length[window.end - window.start].append((self.begun, window))
+        return {self._kind(length): pieces for length, pieces in by_length.items()}
+
+    def finish(self) -> list[Judged]:
+        assert self.begun is not None
+        readings = self.reader.finish(self.begun, spacing=self.spacing)
+        return [judge(*both) for both in zip(self.drafts, readings, strict=True)]
+
+    def _kind(self, length: int) -> Kind:
+        most = max(1, self.reader.predictor.batch_items // length)
+        return Kind((WIDE, length), self.reader.label, most=most, gains=length <= LONG_ITEMS)

@@ -5,8 +5,8 @@ In:  what a compact model or a language model made of "확잠실읾".   Out:
 
     Restored("확잠실읾", "화장실이", (0.99, …), (Edit(0, "확", "화", 0.99), Edit(1, "잠", "장", 0.98), …), {})
 
-Every edit put in place of what stood there gives the restored text. A compact model keeps each character's place; a
-language model may not, and then an edit may be longer or shorter on one side.
+Every edit put in place of what stood there gives the restored text. A compact model keeps each character's place, but
+with reach="wide"; a language model may not, and then an edit may be longer or shorter on one side.
 """
 
 import re
@@ -33,6 +33,8 @@ class Edit(NamedTuple):
     restored: str
     confidence: float | None
     """None if the model does not tell."""
+    kind: str | None = None
+    """How it was hidden, if it was asked for more than syllables."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,8 @@ class Restored:
 
 def of_compact(one: Restoration) -> Restored:
     """Take over what a compact model restored."""
-    return Restored(
-        one.noisy, one.text, one.confidence, tuple(map(Edit._make, one.edits)), dict(sorted(one.alternatives.items()))
-    )
+    edits = tuple(Edit(*edit) for edit in one.edits)
+    return Restored(one.noisy, one.text, one.confidence, edits, dict(sorted(one.alternatives.items())))
 
 
 def of_engine(noisy: str, text: str, confidences: tuple[float, ...]) -> Restored:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from hanpuri.compact.runtime import Reach
 from hanpuri.runs import count_usable_cpus
 from hanpuri.serving.faults import ServiceFault
 from hanpuri.serving.names import name_all
@@ -66,9 +67,17 @@ class Restorers:
         found = f"model: found no such model, expected one of {', '.join(self.names)}"
         raise ServiceFault(404, found, f"did you mean {near[0]}?" if near else "see /v1/models for what there is")
 
-    async def restore(self, texts: Sequence[str], *, model: str | None = None, alternatives: int = 0) -> list[Restored]:
+    async def restore(
+        self,
+        texts: Sequence[str],
+        *,
+        model: str | None = None,
+        alternatives: int = 0,
+        reach: Reach = "syllables",
+        spacing: bool = False,
+    ) -> list[Restored]:
         """
-        Restore texts, in their order; a language model names no alternatives.
+        Restore texts, in their order; a language model names no alternatives, and reads what it was trained to read.
 
         Raises:
             ServiceFault: 404, if there is no such model; 422, if there are too many texts or they are too long; 429, if
@@ -78,7 +87,11 @@ class Restorers:
         check_texts(texts, self.limits)
         start = time.perf_counter()
         if name in self.models:
-            restored = await self.models[name].restore(texts, alternatives, self.turns)
+            model_of_name = self.models[name]
+            restored = await model_of_name.restore(texts, alternatives, self.turns, reach=reach, spacing=spacing)
+        elif reach == "wide":
+            found = f"reach: found wide for {name}, which is a language model, expected a compact model"
+            raise ServiceFault(422, found, "leave reach out, or name another model of GET /v1/models")
         else:
             restored = await ask(self.engines[name], texts, self.limits.request_seconds)
         self._counters.restored(name, len(texts), sum(map(len, texts)), time.perf_counter() - start)

@@ -28,6 +28,8 @@ Result = TypeVar("Result")
 
 SHORT = 2_000
 """Characters that are prepared and finished at once, in about 2 ms; more would keep others waiting."""
+LONGER = 10
+"""Times as long as others, about, is prepared what takes long."""
 FIRST_SPEED = 5_000.0
 """Characters a second of one thread, before anything was measured."""
 RUN_CHARACTERS = 256
@@ -121,7 +123,13 @@ class Turns:
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="beside")
 
     async def run(
-        self, of: str, num_characters: int, prepare: Callable[[], Pieces], finish: Callable[[], Result]
+        self,
+        of: str,
+        num_characters: int,
+        prepare: Callable[[], Pieces],
+        finish: Callable[[], Result],
+        *,
+        takes_long: bool = False,
     ) -> Result:
         """
         Do the work of a request, when its turns have come.
@@ -131,6 +139,7 @@ class Turns:
             num_characters: of its texts.
             prepare: gives the pieces of its work.
             finish: gives the result, when all are done.
+            takes_long: whether both take long for a text, so that even of a short one nobody is to wait for them.
 
         Raises:
             ServiceFault: 422, if it is more than may ever wait; 429, if too much waits already, or it took too long.
@@ -140,11 +149,12 @@ class Turns:
         self._jobs.add(job)
         self._is_idle.clear()
         self._tell()
+        size = num_characters * (LONGER if takes_long else 1)
         try:
             async with asyncio.timeout(self.limits.request_seconds):
-                self._enter(job, await self.beside(num_characters, prepare))
+                self._enter(job, await self.beside(size, prepare))
                 await job.done
-                return await self.beside(num_characters, finish)
+                return await self.beside(size, finish)
         except TimeoutError:
             found = f"found no time for {num_characters:,} characters in {self.limits.request_seconds:g} s"
             raise self._busy(found, "come again later, or send fewer texts in one request") from None

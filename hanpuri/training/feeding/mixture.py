@@ -8,8 +8,8 @@ In: the documents of `corpora`, a tokenizer. Out: Blocks. Of two corpora with th
     blocks-77ab…/    the order of a training        [5 6 7 0] [8 0 31 0] [9 9 9 0] …       31 is of the second corpus
 
 Weights are shares of the tokens: wherever one stops, the mix is what was asked for, to within a document. A corpus that
-is used up begins anew in another order; one that is too large is not encoded to its end. One epoch is as many tokens as
-all corpora have together.
+is used up begins anew in another order; one that is too large is not encoded to its end, unless `whole` asks for it.
+One epoch is as many tokens as all corpora have together.
 
 What is made is kept under a hash of all that it comes from: the bytes of the files, the tokenizer, the settings. Any
 change makes a new one, and a folder gets its name only when it is complete.
@@ -20,7 +20,6 @@ import json
 import math
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -33,19 +32,16 @@ import numpy.typing as npt
 
 from hanpuri.data.examples import Counts, Ids, iterate_examples
 from hanpuri.data.packing import pack_documents
-from hanpuri.data.recipe import ExampleSettings
 from hanpuri.data.templates import load_template
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError
 from hanpuri.runs import sha256_of, write_json
 from hanpuri.training.feeding.corpora import Corpora, Corpus, Document, read_corpora
+from hanpuri.training.feeding.encoding import WHOLE, encode_corpus, token_type
 from hanpuri.training.recipe import CorporaSettings
 
 FORMAT = 1  # of the folders; another one makes all of them anew
 MANY_EPOCHS = 4  # up to here, repeated text teaches nearly as much as new text (Muennighoff et al. 2023)
-
-# The only rows left out: those that spell out a special token, and half surrogate pairs.
-WHOLE = ExampleSettings(template="plain", max_length=sys.maxsize, faults="drop")
 
 Tokens = npt.NDArray[np.integer[Any]]
 Report = Callable[[str], None]
@@ -141,8 +137,9 @@ def make_training_blocks(
     tokenizer.need_eos()
     corpora = read_corpora(settings)
     wanted = None if num_blocks is None else num_blocks * max_length
+    needed = None if settings.whole else wanted
     stores = [
-        _open_store(corpora, corpus, tokenizer, wanted and math.ceil(wanted * share), cache, report)
+        _open_store(corpora, corpus, tokenizer, needed and math.ceil(needed * share), cache, report)
         for corpus, share in zip(corpora.corpora, corpora.shares, strict=True)
     ]
     if num_blocks is None:
@@ -188,11 +185,11 @@ def _open_store(
         *(tokenizer.fast.backend_tokenizer.to_str(), tokenizer.bos_id, tokenizer.need_eos()),
     )
     folder = cache / f"tokens-{key}"
-    dtype = _dtype(tokenizer)
+    dtype = token_type(tokenizer)
     if not folder.is_dir():
         report(f"{corpus.settings.path}: encoding")
         with _complete(folder) as beside:
-            _encode(corpora, corpus, tokenizer, wanted, dtype, beside)
+            encode_corpus(corpora, corpus, tokenizer, wanted, beside)
     facts = {**json.loads((folder / "facts.json").read_text(encoding="utf-8")), "path": str(corpus.settings.path)}
     if not facts["tokens"]:
         told = "; ".join(f"{count:,} documents: {cause}" for cause, count in facts["left_out"].items())
@@ -202,34 +199,6 @@ def _open_store(
         )
     ends = np.fromfile(folder / "ends.bin", np.int64)
     return _Store(np.memmap(folder / "tokens.bin", dtype, "r"), ends, facts)
-
-
-def _encode(
-    corpora: Corpora, corpus: Corpus, tokenizer: Tokenizer, wanted: int | None, dtype: Any, folder: Path
-) -> None:
-    """Write a corpus' tokens, where its documents end, and what else is to be known of it."""
-    counts, num_held_out = Counts(), 0
-
-    def kept() -> Iterator[Document]:
-        nonlocal num_held_out
-        for document in corpus.documents(corpus.train):
-            if corpora.holds_out(document):
-                num_held_out += 1
-            else:
-                yield document
-
-    plain = load_template("plain")
-    rendereds = (plain.render({"text": one.text}, one.where) for one in kept())
-    num_tokens, num_documents = 0, 0
-    with (folder / "tokens.bin").open("wb") as tokens, (folder / "ends.bin").open("wb") as ends:
-        for example in iterate_examples(rendereds, tokenizer, WHOLE, counts):
-            num_tokens, num_documents = num_tokens + len(example), num_documents + 1
-            tokens.write(example.input_ids.astype(dtype).tobytes())
-            ends.write(num_tokens.to_bytes(8, sys.byteorder))
-            if wanted is not None and num_tokens >= wanted:
-                break
-    facts = {"documents": num_documents, "held_out": num_held_out, "tokens": num_tokens}
-    write_json(folder / "facts.json", {**facts, "left_out": dict(counts.dropped)})
 
 
 def _lay_blocks(
@@ -308,10 +277,6 @@ def _held_out(corpora: Corpora, corpus: Corpus, cache: Path) -> list[Document]:
         with _complete(folder) as beside:
             write_json(beside / "documents.json", [asdict(one) for one in corpora.held_out(corpus)])
     return [Document(**one) for one in json.loads((folder / "documents.json").read_text(encoding="utf-8"))]
-
-
-def _dtype(tokenizer: Tokenizer) -> Any:
-    return np.uint16 if max(tokenizer.fast.get_vocab().values()) < 1 << 16 else np.int32
 
 
 def _key(*parts: object) -> str:

@@ -28,7 +28,9 @@ from hanpuri.runs import Run
 from hanpuri.training.feeding.datasets import count_tokens
 from hanpuri.training.loading.adapters import save_adapter
 from hanpuri.training.loop import checkpoints
+from hanpuri.training.loop.compiling import as_written, compile_blocks, release_blocks
 from hanpuri.training.loop.material import Material
+from hanpuri.training.loop.numbers import Losses, need_number
 from hanpuri.training.loop.progress import Evaluation, Progress, find_best, find_rise, peak_memory, without_gain
 from hanpuri.training.loop.rhythm import Rhythm
 from hanpuri.training.loop.stopping import Stopping
@@ -99,6 +101,9 @@ class Loop(Trainer):  # type: ignore[misc]
         self.needed_bytes = 0
         self.save_fault: str | None = None
         self.tokens_here = 0  # of this process since the last count over all
+        self.losses = Losses()
+        if getattr(recipe.training, "compile", False):
+            compile_blocks(model)
         self.remove_callback(PrinterCallback)
         self.remove_callback(DefaultFlowCallback)
         self.add_callback(Rhythm(self))
@@ -112,29 +117,24 @@ class Loop(Trainer):  # type: ignore[misc]
     # --- one step
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
-        """Take a batch forward and backward; count its tokens, and refuse a loss that is no number."""
+        """Take a batch forward and backward; count its tokens, and keep its loss to be looked at."""
         self.tokens_here += self.count_batch(inputs)
         loss = super().training_step(model, inputs, num_items_in_batch)
         # One of several processes must not stop alone; it makes the gradient of all of them no number, which all see.
         if self.args.world_size == 1 or self.accelerator.scaler is not None:
-            self._need_number(float(loss), "loss")
+            self.losses.keep(loss)
         return loss
 
     def _clip_grad_norm(self, model: Any) -> Any:
+        self.losses.check(*self.where())
         norm = super()._clip_grad_norm(model)
         if self.accelerator.scaler is None:  # in fp16 a gradient too large is usual: the step is left out
-            self._need_number(float(norm), "gradient")
+            need_number(float(norm), "gradient", *self.where())
         return norm
 
-    def _need_number(self, value: float, name: str) -> None:
-        if value - value != 0:  # nan and both infinities
-            whole = checkpoints.list_checkpoints(self.folder)
-            kept = f"; step {max(whole)} is kept" if whole else ""
-            raise ModelError(
-                f"step {self.state.global_step + 1}: found a {name} of {value} at a learning rate of"
-                f" {self._get_learning_rate():.3g}, expected a number{kept}",
-                "lower training.learning_rate, warm up longer (training.warmup), or compute in bf16 or fp32",
-            )
+    def where(self) -> tuple[int, float, Path]:
+        """Say for an error at which step it is, at what rate, and where its checkpoints are."""
+        return self.state.global_step + 1, self._get_learning_rate(), self.folder
 
     def count_all_tokens(self) -> int:
         """Give the tokens learnt from so far by all processes; each of them has to ask."""
@@ -177,7 +177,7 @@ class Loop(Trainer):  # type: ignore[misc]
         """Leave random numbers and what is logged of the training as they were."""
         cuda = [torch.cuda.current_device()] if self.args.device.type == "cuda" else []
         self.model.eval()
-        with torch.random.fork_rng(cuda), torch.no_grad(), self.accelerator.autocast():
+        with torch.random.fork_rng(cuda), torch.no_grad(), self.accelerator.autocast(), as_written(self.material.model):
             yield
 
     def _ask_scorers(self) -> dict[str, float]:
@@ -199,7 +199,7 @@ class Loop(Trainer):  # type: ignore[misc]
         told.evaluations.append(evaluation)
         if find_best(told.evaluations, watch.best_by) is evaluation:
             self.watch.event(
-                "best", evaluation.step, f"best so far: {watch.best_by} {_short(evaluation, watch.best_by)}"
+                "best", evaluation.step, f"best so far: {watch.best_by} {evaluation.scores[watch.best_by]:.4f}"
             )
         if (rise := find_rise(told.evaluations)) and rise[1] == 2:
             since = rise[0]
@@ -311,7 +311,7 @@ class Loop(Trainer):  # type: ignore[misc]
 
     def release_model(self) -> None:
         """Take off the model what was laid around it for training."""
-        self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False).eval()
+        release_blocks(self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False).eval())
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """
@@ -344,7 +344,3 @@ class Loop(Trainer):  # type: ignore[misc]
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def _short(evaluation: Evaluation, name: str) -> str:
-    return f"{evaluation.scores[name]:.4f}"

@@ -15,6 +15,8 @@ from hanpuri.data.examples import IGNORE
 from hanpuri.training.feeding.datasets import Collator
 from hanpuri.training.loop.engine import Loop
 
+READERS = 2
+
 
 class NextToken(Loop, SFTTrainer):  # type: ignore[misc]
     """The trainer of one run."""
@@ -22,7 +24,10 @@ class NextToken(Loop, SFTTrainer):  # type: ignore[misc]
     @staticmethod
     def settings(recipe: Any) -> tuple[type, dict[str, Any]]:
         """Tell it that rows are tokens already, and whole."""
-        return SFTConfig, {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
+        # Beside a GPU, others lay out the next batches while it computes.
+        readers = READERS if torch.cuda.is_available() else 0
+        own = {"dataset_kwargs": {"skip_prepare_dataset": True}, "max_length": None}
+        return SFTConfig, {**own, "dataloader_num_workers": readers}
 
     def parts(self) -> dict[str, Any]:
         """Lay rows side by side, or end to end for flash attention."""

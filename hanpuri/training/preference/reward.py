@@ -22,6 +22,7 @@ from trl import RewardConfig, RewardTrainer
 from hanpuri.runs import Run, write_json
 from hanpuri.runs.files import write_whole
 from hanpuri.training.loop.engine import Loop
+from hanpuri.training.loop.numbers import need_number
 from hanpuri.training.preference.laying import PairCollator
 from hanpuri.training.preference.pair_scores import PairScores, PairTexts
 
@@ -75,7 +76,7 @@ class RewardLoop(Loop, RewardTrainer):  # type: ignore[misc]
             if places:
                 scores[places.start : places.stop] = given.logits[:, 0].double().view(2, -1).T
         scores = self.accelerator.reduce(scores, "sum")
-        self._need_number(float(scores.sum()), "reward")
+        need_number(float(scores.sum()), "reward", *self.where())
         chosen, rejected = scores.T.cpu().numpy()
         lengths = np.array([[len(row[side]) for side in ("chosen_ids", "rejected_ids")] for row in rows]).T
         return PairScores(chosen, rejected, *lengths)

@@ -12,7 +12,12 @@ from hanpuri.data.recipe import ExampleSettings
 from hanpuri.recipe import FolderName, Settings
 from hanpuri.training.recipe.material import CorporaSettings, RowsSettings
 from hanpuri.training.recipe.model import ALL_LINEAR, AdapterSettings, ModelSettings
-from hanpuri.training.recipe.steps import OWN_FIGURES, OptimizationSettings, WatchSettings
+from hanpuri.training.recipe.steps import (
+    OWN_FIGURES,
+    OptimizationSettings,
+    TextOptimizationSettings,
+    WatchSettings,
+)
 from hanpuri.training.recipe.tokenizer import TokenizerSettings
 
 
@@ -56,6 +61,7 @@ class PretrainRecipe(TrainRecipe):
     """Next-token training on running text, from random weights or from a model that is there."""
 
     kind: Literal["pretrain"]
+    training: TextOptimizationSettings
     tokenizer: TokenizerSettings = TokenizerSettings()
     data: CorporaSettings
     max_length: int = Field(default=1024, ge=8, description="Tokens in a block.")
@@ -84,6 +90,7 @@ class SftRecipe(TrainRecipe):
     """Fine-tuning on questions and answers; the answers alone are learnt."""
 
     kind: Literal["sft"]
+    training: TextOptimizationSettings
     data: RowsSettings
     examples: ExampleSettings = ExampleSettings()
     packing: bool = Field(default=False, description="Lay several rows into one sequence; none sees another.")

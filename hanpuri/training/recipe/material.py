@@ -38,6 +38,10 @@ class CorporaSettings(Settings):
         lt=0.5,
         description="Share of the documents held out, where a corpus has no validation split.",
     )
+    whole: bool = Field(
+        default=False,
+        description="Encode corpora to their end: shorter runs then draw from the same texts as longer ones.",
+    )
     validation_documents: int = Field(default=2000, ge=1, description="Of all corpora together, at most so many.")
 
 

@@ -47,6 +47,14 @@ class OptimizationSettings(Settings):
         return self
 
 
+class TextOptimizationSettings(OptimizationSettings):
+    """The same where next tokens are learnt from texts, and nothing is written meanwhile."""
+
+    compile: bool = Field(
+        default=False, description="Compile the blocks: a minute at the start, and faster steps on a GPU."
+    )
+
+
 class GenerationSettings(Settings):
     """Answers that are written and scored at each evaluation."""
 

@@ -53,6 +53,20 @@ def test_many_texts_are_restored_in_their_order(client, small):
     assert restore(client, texts=[])["results"] == []
 
 
+def test_a_wide_reach_tells_of_each_part_how_it_was_hidden(client):
+    found = restore(client, text="ㄱr격二 녀뮤 비싸욘", reach="wide")
+    assert found["text"] == "가격이 너무 비싸요"
+    told = [(edit["position"], edit["noisy"], edit["restored"], edit["kind"]) for edit in found["edits"]]
+    assert told[:3] == [(0, "ㄱr", "가", "pieces"), (3, "二", "이", "hanja"), (5, "녀", "너", "sound")]
+    assert len(found["confidences"]) == len(found["text"])
+    moved = restore(client, text="방 이 너무좁 아요 水건 도없 어요", reach="wide", spacing=True)
+    assert moved["text"] == "방이 너무 좁아요 수건도 없어요"
+    for wrong in ({"reach": "far"}, {"spacing": True}):
+        refused = client.post("/v1/restore", json={"text": "x", **wrong})
+        assert refused.status_code == 422
+        assert "reach" in refused.json()["error"]
+
+
 def test_alternatives_name_what_else_it_could_be_from_the_likeliest_down(client):
     found = restore(client, text=UNCLEAR, alternatives=3)
     assert found["alternatives"]

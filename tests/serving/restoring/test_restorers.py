@@ -76,6 +76,11 @@ def library() -> Restorer:
     return Restorer("small", threads=1)
 
 
+@pytest.fixture(scope="module")
+def wide_library() -> Restorer:
+    return Restorer("small", threads=1, reach="wide")
+
+
 texts = st.lists(
     st.one_of(
         st.sampled_from((*NOISY, "", "   ", LONG, "WiFi 20MB", "ᄒᆞᆫ글", "\u0958" * 5, "a" + "\u0301\u0323" * 40)),
@@ -93,6 +98,27 @@ def test_every_request_gets_what_the_library_gives(both, library, requests, alte
     for given_texts, restored in zip(requests, found, strict=True):
         expected = library.restore(given_texts, alternatives=alternatives)
         assert restored == [of_compact(one) for one in expected]
+
+
+HIDDEN = "ㄱr격二 녀뮤 비싸욘 ✧ ♤ ≥ㅁ≤"
+
+
+@settings(max_examples=10)
+@given(texts, st.sampled_from(("", HIDDEN, "ㅎㅏㄴ *" * 300)), st.integers(0, 3))
+def test_a_wide_reach_gives_what_the_library_gives(both, wide_library, some, hidden, alternatives):
+    (found,) = both.restore([*some, hidden], model="small", alternatives=alternatives, reach="wide")
+    expected = wide_library.restore([*some, hidden], alternatives=alternatives)
+    assert found == [of_compact(one) for one in expected]
+
+
+def test_a_language_model_has_no_wide_reach(tmp_path):
+    with open_engines(["copy=echo"], 10) as engines, opened(tmp_path, dict(engines), models=()) as one:
+        with pytest.raises(ServiceFault) as raised:
+            one.restore([HIDDEN], model="copy", reach="wide")
+        assert (raised.value.status, raised.value.mend) == (
+            422,
+            "leave reach out, or name another model of GET /v1/models",
+        )
 
 
 def test_the_first_model_answers_where_none_is_asked_for(both):

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hanpuri.data.preparation.workers import Workers
 from hanpuri.errors import DataError, ModelError
-from hanpuri.training.feeding import mixture
+from hanpuri.training.feeding import encoding, mixture
 from hanpuri.training.feeding.corpora import Document, draw_of, lowest, read_corpora
 from hanpuri.training.feeding.mixture import make_training_blocks
 from hanpuri.training.recipe import CorporaSettings, CorpusSettings
@@ -30,17 +31,17 @@ def corpora(tmp_path):
     return sea, hill
 
 
-def told(*paths: Path, weights=(), validation=0.1, documents=2000, **about):
+def told(*paths: Path, weights=(), validation=0.1, documents=2000, whole=False, **about):
     weights = weights or [1.0] * len(paths)
     corpora = [CorpusSettings(path=path, weight=weight, **about) for path, weight in zip(paths, weights, strict=True)]
-    return CorporaSettings(corpora=tuple(corpora), validation=validation, validation_documents=documents)
+    told = {"validation": validation, "validation_documents": documents, "whole": whole}
+    return CorporaSettings(corpora=tuple(corpora), **told)
 
 
 @pytest.fixture
 def blocks_of(tokenizer_of, tmp_path):
-    def make(settings, *, kind="bytes", max_length=16, seed=0, **size):
+    def make(settings, *, kind="bytes", max_length=16, seed=0, cache=tmp_path / "cache", **size):
         size = size or {"epochs": 1.0}
-        cache = tmp_path / "cache"
         return make_training_blocks(settings, tokenizer_of(kind), max_length=max_length, seed=seed, cache=cache, **size)
 
     return make
@@ -257,7 +258,7 @@ def test_what_is_there_is_taken_and_any_change_makes_it_anew(blocks_of, tmp_path
     sea, hill = corpora
     first = blocks_of(told(sea, hill), num_blocks=20)
     with monkeypatch.context() as patched:
-        patched.setattr(mixture, "iterate_examples", lambda *_: pytest.fail("encoded again"), raising=True)
+        patched.setattr(encoding, "iterate_examples", lambda *_: pytest.fail("encoded again"), raising=True)
         patched.setattr(mixture, "_validation", lambda *_: ((), 0))
         again = blocks_of(told(sea, hill), num_blocks=20)
         fewer = blocks_of(told(sea, hill, weights=(1, 1)), num_blocks=19)
@@ -279,12 +280,31 @@ def test_half_a_folder_is_never_used(blocks_of, tmp_path, corpora, monkeypatch):
     assert np.array_equal(blocks_of(told(*corpora), num_blocks=20).train, good)
 
 
+def test_a_corpus_in_parts_has_the_bytes_of_one_in_a_piece(blocks_of, tmp_path, corpora, monkeypatch):
+    def stores(cache):
+        blocks_of(told(*corpora), cache=cache, epochs=2.0)
+        return {path.relative_to(cache): path.read_bytes() for path in cache.rglob("*") if path.is_file()}
+
+    whole = stores(tmp_path / "whole")
+    monkeypatch.setattr(encoding, "MANY", 20)
+    monkeypatch.setattr(encoding, "PART", 3)
+    monkeypatch.setattr(encoding, "Workers", lambda: Workers(1))  # to start processes takes seconds
+    assert stores(tmp_path / "parts") == whole
+
+
+def test_whole_corpora_are_encoded_to_their_end_also_for_a_few_steps(blocks_of, corpora):
+    some, all_of_it = (blocks_of(told(*corpora, whole=whole), num_blocks=2) for whole in (False, True))
+    longest = blocks_of(told(*corpora), epochs=1.0)
+    tokens = [[share.tokens for share in blocks.shares] for blocks in (some, all_of_it, longest)]
+    assert tokens[0] < tokens[1] == tokens[2]
+
+
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing(blocks_of, tmp_path, corpora, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
         yield
 
-    monkeypatch.setattr(mixture, "iterate_examples", full)
+    monkeypatch.setattr(encoding, "iterate_examples", full)
     with pytest.raises(DataError) as caught:
         blocks_of(told(*corpora))
     assert str(caught.value) == (

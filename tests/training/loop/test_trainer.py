@@ -222,8 +222,9 @@ def test_a_score_that_nobody_gives_is_a_wrong_call(recipe_of, run_of, material_o
         run_loop(recipe, run_of(recipe), material_of(), device="cpu")
 
 
-def test_nothing_is_learnt_from_a_loss_that_is_no_number(recipe_of, run_of, material_of):
-    recipe = recipe_of({"warmup": 0}, {"evaluate_every": 1})
+@pytest.mark.parametrize("batches", [1, 2])  # of a step: their losses are looked at together
+def test_nothing_is_learnt_from_a_loss_that_is_no_number(recipe_of, run_of, material_of, batches):
+    recipe = recipe_of({"warmup": 0, "accumulation": batches}, {"evaluate_every": 1})
     run, material = run_of(recipe), material_of()
 
     def report(step, steps, line):

@@ -8,7 +8,7 @@ input method that composes a syllable would lose it.
 
 import { get, post } from "./api.js";
 import { copyText } from "./copying.js";
-import { onLanguage, show } from "./language.js";
+import { number, onLanguage, show, word } from "./language.js";
 import { codePoints } from "./marking.js";
 import { Reading } from "./reading.js";
 import { draw, startRestored } from "./restored.js";
@@ -74,8 +74,10 @@ export function start(service) {
     element("edit").focus();  // the button that had the focus is gone
   });
   element("model").addEventListener("change", () => { restore(); });
+  element("wide").addEventListener("change", () => { restore(); });
   element("retry").addEventListener("click", retry);
   onLanguage(showNumbers);
+  onLanguage(showKinds);
   service.then((told) => { limits = told.limits; onInput(); offerModels(); });
 }
 
@@ -150,7 +152,8 @@ async function restore() {
   const working = setTimeout(() => show(element("restored-count"), "restore.working"), WORKING_SECONDS * 1000);
   const model = element("model").value || undefined;
   try {
-    const answer = await post("v1/restore", { text, model, alternatives: NUM_ALTERNATIVES }, { signal: mine.signal });
+    const asked = { text, model, alternatives: NUM_ALTERNATIVES, reach: currentReach() };
+    const answer = await post("v1/restore", asked, { signal: mine.signal });
     if (running === mine) take(answer);
   } catch (fault) {
     if (mine.signal.aborted) return;
@@ -165,10 +168,15 @@ async function restore() {
   }
 }
 
+/* What is asked of the service: undefined, which is left out, keeps to syllables. */
+export function currentReach() {
+  return element("wide").checked ? "wide" : undefined;
+}
+
 function take(answer) {
   reading.take(answer);
   showReading();
-  const key = reading.isAligned ? "restore.said" : "restore.said_unaligned";
+  const key = reading.isAligned ? "restore.said" : reading.isMarked ? "restore.said_wide" : "restore.said_unaligned";
   changed(answer ? key : null, { changed: reading.numChanged, characters: reading.noisy.length });
 }
 
@@ -189,13 +197,23 @@ function showNumbers() {
   if (!answer) show(element("restored-count"), null);
   else {
     const milliseconds = Math.round(answer.milliseconds);
-    const key = reading.isAligned ? "restore.figures" : "restore.figures_unaligned";
+    const wide = reading.isMarked ? "restore.figures_wide" : "restore.figures_unaligned";
+    const key = reading.isAligned ? "restore.figures" : wide;
     show(element("restored-count"), key, { changed: reading.numChanged, milliseconds });
   }
 }
 
+/* Signs that are gone cannot be marked: how many were hidden how is told below. */
+function showKinds() {
+  const told = reading.answer ? reading.kinds.map(([kind, count]) => `${word(`restore.kind_${kind}`)} ${number(count)}`) : [];
+  element("restored-kinds").textContent = told.join(" · ");
+  element("restored-kinds").hidden = told.length === 0;
+  element("legend-rewritten").hidden = told.length === 0;
+}
+
 function showReading() {
   draw();
+  showKinds();
   if (!byHand.hidden && byHand.value !== reading.text) byHand.value = reading.text;
 }
 

@@ -57,7 +57,7 @@ export function draw() {
 }
 
 function build() {
-  if (reading.answer === null || reading.hand !== null || !reading.isAligned) {
+  if (reading.answer === null || reading.hand !== null || !reading.isMarked) {
     return document.createTextNode(reading.text);
   }
   return marked(reading.text, (position, character) => {
@@ -74,10 +74,15 @@ for (const [name, value] of Object.entries({
 
 function makeMark(position, character, at) {
   const mark = blank.cloneNode();
-  mark.className = at.unsure ? "unsure" : at.chosen ? "changed chosen" : "changed";
+  mark.className = at.unsure ? "unsure" : at.chosen ? "changed chosen" : isRewritten(at) ? "changed rewritten" : "changed";
   mark.setAttribute("data-position", position);
   mark.setAttribute("aria-label", describe(character, at));
   return mark;
+}
+
+/* Whether more than the sound was hidden. */
+function isRewritten({ kind }) {
+  return kind !== null && kind !== "sound";
 }
 
 function describe(now, { noisy, changed, chosen, confidence }) {
@@ -103,8 +108,10 @@ function onMarkKey(event) {
 function open(mark) {
   close();
   openAt = Number(mark.dataset.position);
-  const { now, noisy } = reading.at(openAt);
-  show(document.getElementById("choices-title"), "restore.choices", { noisy });
+  const { now, noisy, kind } = reading.at(openAt);
+  const title = document.getElementById("choices-title");
+  if (isRewritten({ kind })) show(title, "restore.choices_kind", { noisy, kind: word(`restore.kind_${kind}`) });
+  else show(title, "restore.choices", { noisy });
   list.replaceChildren(...reading.offers(openAt).map((offer) => makeOption(offer, now, noisy)));
   mark.setAttribute("aria-expanded", "true");
   box.hidden = false;

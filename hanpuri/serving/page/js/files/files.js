@@ -8,6 +8,7 @@ Steps, of which one is shown at a time: nothing opened ─► "choice" ─► "w
 import { sleep } from "../api.js";
 import { number, show, word } from "../language.js";
 import { notify } from "../notice.js";
+import { currentReach } from "../restore.js";
 import { FileFault } from "./faults.js";
 import { Reader } from "./reader.js";
 import { Restoring } from "./restoring.js";
@@ -136,7 +137,7 @@ async function begin() {
   try {
     const taken = await limits;
     const { texts, batches, ...plan } = await mine.ask("plan", { ...choice, limits: taken });
-    work = { restoring: new Restoring(texts, { batches, model: element("model").value }), plan };
+    work = { restoring: new Restoring(texts, { batches, model: element("model").value, reach: currentReach() }), plan };
     await run();
   } catch (fault) {
     if (reader === mine) fail(fault);

@@ -15,9 +15,9 @@ const FIRST_TEXTS = 20;    // as many, until it is known how fast the model is
 const MAX_SECONDS = 8;     // well below what the service has for a request
 
 export class Restoring {
-  constructor(texts, { batches, model }) {
+  constructor(texts, { batches, model, reach }) {
     this.texts = texts;
-    this.model = model;
+    this.asked = { model: model || undefined, reach };
     this.restored = new Array(texts.length).fill(undefined);
     this.numDone = 0;
     this.numRefused = 0;
@@ -67,7 +67,7 @@ export class Restoring {
     const startedAt = performance.now();
     try {
       const texts = batch.map((number) => this.texts[number]);
-      answer = await post("v1/restore", this.model ? { texts, model: this.model } : { texts }, { signal });
+      answer = await post("v1/restore", { texts, ...this.asked }, { signal });
     } catch (fault) {
       if (!(fault instanceof Fault && REFUSED.has(fault.status) && this.hasHope())) {
         this.pending.push(batch);

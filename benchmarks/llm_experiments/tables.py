@@ -1,0 +1,178 @@
+"""
+The tables of docs/experiments.md, from the files of results/.
+
+In: results/*.json, results/restoring/*.json. Out: Markdown; what was not run stands there as not run:
+
+    | run | parameters | tokens | bits per byte | tokens/s | share of peak | memory | time |
+    | `law-5m-26m` | not run yet | | | | | | |
+
+`benchmarks/write_tables.py` puts them between the marks of the page.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.llm_experiments.pretraining import LAW, RECIPE, name_of
+from benchmarks.llm_experiments.restoring import MEASURE, SETS
+from benchmarks.llm_experiments.ways import WAYS
+
+RESULTS = Path(__file__).with_name("results")
+DOCS = Path(__file__).parents[2] / "docs"
+PLOT = "experiments-law.svg"
+NOT_RUN = "not run yet"
+UNKNOWN = "–"
+GIB = 1 << 30
+
+
+def read(name: str, results: Path = RESULTS) -> dict[str, Any]:
+    """Read a file of results; an empty one if it is not there."""
+    path = results / name
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """
+    Lay out a table; a row that is too short has nothing in its last columns.
+
+    >>> print(table(["run", "time"], [["a"]]))
+    | run | time |
+    |---|---:|
+    | a |  |
+    """
+    rule = "|---|" + "---:|" * (len(head) - 1)
+    whole = [[*row, *[""] * (len(head) - len(row))] for row in rows]
+    return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in whole)])
+
+
+def bounded(score: Sequence[float] | None) -> str:
+    """
+    Write a score with its bounds.
+
+    >>> bounded([0.9412, 0.931, 0.951])
+    '0.9412 (0.931–0.951)'
+    """
+    return UNKNOWN if not score else f"{score[0]:.4f} ({score[1]:.3f}–{score[2]:.3f})"
+
+
+def pretraining(results: Path = RESULTS) -> str:
+    """Make the table of the runs from nothing."""
+    told = read("pretraining.json", results)
+    runs = told.get("runs", {})
+    rows = [_run_row(name, runs.get(name)) for name in (*(name_of(*one) for one in LAW), RECIPE)]
+    head = ["run", "parameters", "tokens", "bits per byte", "tokens/s", "share of peak", "memory", "seconds"]
+    made = table(head, rows)
+    if rate := told.get("product_rate"):
+        made += f"\n\nThe peak is 8192³ in bf16 on the same GPU: {rate / 1e12:.0f} TFLOP/s. By"
+        made += " `python -m benchmarks.llm_experiments.pretraining`."
+    return made
+
+
+def _run_row(name: str, run: Mapping[str, Any] | None) -> list[str]:
+    if not run:
+        return [f"`{name}`", NOT_RUN]
+    share = UNKNOWN if run["share"] is None else f"{run['share']:.0%}"
+    speed = UNKNOWN if run["tokens_per_second"] is None else f"{run['tokens_per_second']:,.0f}"
+    return [
+        *(f"`{name}`", f"{run['parameters'] / 1e6:.1f}M", f"{run['tokens'] / 1e6:.0f}M", f"{run['bits_per_byte']:.4f}"),
+        *(speed, share, f"{run['peak_memory_bytes'] / GIB:.1f} GiB", f"{run['seconds']:,.0f}"),
+    ]
+
+
+def foretold(results: Path = RESULTS) -> str:
+    """Say what the law foretold of the large run, and what came."""
+    told, runs = read("foretold.json", results), read("pretraining.json", results).get("runs", {})
+    if not told:
+        return f"The law: {NOT_RUN}."
+    point = told["foretold"][0]
+    loss, figures = point["loss"], told["figures"]
+    law = ", ".join(f"{name} {one['value']:.3g} ({one['low']:.3g}–{one['high']:.3g})" for name, one in figures.items())
+    came = runs.get(RECIPE)
+    found = f"It came to **{came['bits_per_byte']:.4f}**." if came else f"The large run: {NOT_RUN}."
+    drawn = f"\n\n![The law and its runs]({PLOT})" if (DOCS / PLOT).is_file() else ""
+    return (
+        f"Fitted to {told['runs']} runs: {law}. Foretold {told['when']} for {point['parameters'] / 1e6:.1f}M parameters"
+        f" on {point['tokens'] / 1e6:.0f}M tokens: **{loss['value']:.4f}** {told['unit']} ({loss['low']:.4f}–"
+        f"{loss['high']:.4f}). {found}{drawn}"
+    )
+
+
+def restoring(results: Path = RESULTS) -> str:
+    """Make the table of ways to restore."""
+    rows = [_way_row(way.name, way.differs, read(f"restoring/{way.name}.json", results)) for way in WAYS]
+    sets = [name.removesuffix("_dev") for name in SETS]
+    head = ["way", "what is different", *sets, "prose, gain", "wrong length", "seconds", "answers", "memory"]
+    return table(head, rows)
+
+
+def _way_row(name: str, differs: str, row: Mapping[str, Any]) -> list[str]:
+    if not row:
+        return [f"`{name}`", differs, NOT_RUN]
+    scores = [bounded(row["sets"][one]["scores"][MEASURE]) for one in SETS]
+    gain = row["to_base"].get("prose_gold")
+    gained = UNKNOWN if not gain else f"{gain[0]:+.4f} ({gain[1]:+.3f} to {gain[2]:+.3f}{_chance(gain)})"
+    wrong = row["sets"]["prose_gold"]["scores"]["wrong_length"][0]
+    training = {} if row["of"] else row["training"]
+    seconds = UNKNOWN if not training.get("seconds") else f"{training['seconds']:,.0f}"
+    asked = sum(one["seconds"] for one in row["sets"].values())
+    memory = training.get("peak_memory_bytes")
+    return [
+        *(f"`{name}`", differs, *scores, gained, f"{wrong:.1%}", seconds, f"{asked:,.0f}"),
+        UNKNOWN if not memory else f"{memory / GIB:.1f} GiB",
+    ]
+
+
+def _chance(gain: Sequence[float]) -> str:
+    return "" if gain[3] < 0.05 else ", may be chance"
+
+
+def answering(results: Path = RESULTS) -> str:
+    """Make the table of questions and answers, with some of them to read."""
+    told = read("answering.json", results)
+    if not told:
+        return f"Questions and answers: {NOT_RUN}."
+    head = ["model", "exact match", "token F1", "seconds"]
+    rows = [
+        [
+            one,
+            *(bounded(told[one]["scores"].get(name)) for name in ("exact_match", "token_f1")),
+            f"{told[one]['seconds']}",
+        ]
+        for one in ("before", "after")
+    ]
+    made = [table(head, rows), "", f"{told['rows']:,} test rows; trained for {told['training']['seconds']:,.0f} s.", ""]
+    path = results / "answers.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    answers = [[_cell(one) for one in json.loads(line).values()] for line in lines]
+    return "\n".join([*made, table(["question", "the row's answer", "before", "after"], answers)])
+
+
+def _cell(text: str) -> str:
+    """Keep a text within a cell of a table."""
+    shown = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return shown if len(shown) <= 60 else shown[:59] + "…"
+
+
+def verdict(results: Path = RESULTS) -> str:
+    """Say what `hanpuri verdict` advised."""
+    told = read("verdict.json", results)
+    if not told:
+        return f"The verdict: {NOT_RUN}."
+    advice = told["advice"]
+    lines = [f"**{advice['kind']}**: {advice['because']}", "", *(f"- {reason}" for reason in advice["reasons"])]
+    return "\n".join(lines)
+
+
+def computed(results: Path = RESULTS) -> str:
+    """Make the table of what larger models take; computed, not measured."""
+    told = read("computed.json", results)
+    rows = [
+        [
+            *(f"{row['model']}, {row['way']}", f"{row['parameters'] / 1e9:.1f}B", f"{row['gib']} GiB"),
+            *(f"{row['weights_gib']} GiB", f"{row['optimizer_gib']} GiB", f"{row['hours_at_best']} h"),
+        ]
+        for row in told.get("rows", [])
+    ]
+    head = ["model, method", "parameters", "memory (computed)", "of it weights", "optimizer", "time at best (computed)"]
+    return table(head, rows) if rows else f"Larger models: {NOT_RUN}."

@@ -1,0 +1,103 @@
+"""The experiments of benchmarks/llm_experiments: each way is a sound recipe, and the tables say what was not run."""
+
+import itertools
+import json
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.llm_experiments import tables
+from benchmarks.llm_experiments.pretraining import LAW, SIZES, TINY, large_tokens, name_of, sets_of
+from benchmarks.llm_experiments.rates import matrices, operations, speed
+from benchmarks.llm_experiments.restoring import filled, train_command
+from benchmarks.llm_experiments.ways import BASE, WAYS, Way
+from hanpuri.recipe import read_recipe
+from hanpuri.rounds.recipe import RoundsRecipe
+from hanpuri.training.recipe import KINDS, PretrainRecipe
+
+RECIPES = Path(__file__).parents[1] / "hanpuri" / "recipes"
+OPTIONS = Namespace(runs=Path("runs"), model=None, tiny=False, share=1, overrides=[])
+
+
+def overrides_in(command: list[str]) -> list[str]:
+    """What stands behind each --set."""
+    return [value for flag, value in itertools.pairwise(command) if flag == "--set"]
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if not way.of], ids=lambda way: way.name)
+def test_each_way_is_a_sound_recipe_and_one_change_away_from_the_base(way):
+    command = train_command(way, OPTIONS, "made.jsonl" if way.make else "")
+    kinds = {**KINDS, "rounds": RoundsRecipe}
+    recipe = read_recipe(RECIPES / f"{way.recipe}.yaml", kinds, overrides_in(command))
+    assert recipe.name == f"restoring-{way.name}"
+    assert recipe.model.path == (f"runs/restoring-{way.begins}" if way.begins else "runs/korean-llama")
+
+
+def test_ways_that_train_nothing_ask_the_base_and_those_behind_another_come_later():
+    names = [way.name for way in WAYS]
+    assert len(set(names)) == len(names)
+    assert {way.of for way in WAYS if way.of} == {BASE}
+    for way in WAYS:
+        assert names.index(way.begins or way.of or way.name) <= names.index(way.name)
+
+
+def test_what_a_way_makes_is_made_by_commands_without_open_marks():
+    for way in WAYS:
+        for command in way.make:
+            told = [filled(part, {"{run}": "r", "{made}": "m", "{runs}": "x", "{first}": "f"}) for part in command]
+            assert not [part for part in told if "{r" in part or "{m" in part or "{f" in part]
+
+
+@pytest.mark.parametrize(("size", "steps"), LAW)
+def test_the_small_runs_are_the_large_one_in_other_sizes(size, steps):
+    sets = sets_of(size, steps, OPTIONS)
+    recipe = read_recipe(RECIPES / "korean-llama.yaml", KINDS, [f"name={name_of(size, steps)}", *sets])
+    assert isinstance(recipe, PretrainRecipe)
+    assert recipe.model.scratch is not None
+    shape = {"num_hidden_layers": recipe.model.scratch.num_layers, "num_attention_heads": SIZES[size].num_heads}
+    shape |= {"hidden_size": SIZES[size].hidden_size, "intermediate_size": SIZES[size].intermediate_size}
+    assert round(matrices({**shape, "num_key_value_heads": 2}) / 1e6) == int(size.removesuffix("m"))
+    assert recipe.training.batch_size * recipe.training.accumulation * recipe.max_length == 65_536
+
+
+def test_the_law_has_three_sizes_crossed_with_three_amounts():
+    assert len({size for size, _ in LAW}) == 3
+    assert len({steps for _, steps in LAW}) == 3
+    assert large_tokens(OPTIONS) == (112_743_424, 262_144_000)
+    assert large_tokens(Namespace(tiny=True, overrides=[])) == (112_743_424, 2000 * 4 * 64)
+    assert all("=" in one for one in TINY)
+
+
+def test_operations_are_those_of_products_and_attention():
+    shape = {"hidden_size": 2, "num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1}
+    shape |= {"intermediate_size": 3, "vocab_size": 5}
+    assert matrices(shape) == 4 * 4 + 3 * 6
+    assert operations(shape, 10) == 6 * (34 + 10) + 6 * 10 * 2
+
+
+def test_a_speed_is_the_median_behind_the_first_steps():
+    lines = [{"step": step, "tokens_per_second": rate} for step, rate in ((10, 1.0), (50, 4.0), (60, 6.0), (70, 9.0))]
+    assert speed([*lines, {"step": 80, "eval_loss": 1.0}]) == 6.0
+    assert speed(lines[:1]) is None
+
+
+def test_what_was_not_run_is_said_to_be_so(tmp_path):
+    made = [tables.pretraining, tables.foretold, tables.restoring, tables.answering, tables.verdict, tables.computed]
+    assert all("not run yet" in make(tmp_path) for make in made)
+    assert tables.restoring(tmp_path).count("\n") == len(WAYS) + 1
+
+
+def test_a_way_stands_with_its_bounds_its_gain_and_what_it_took(tmp_path):
+    scores = {"char_accuracy": [0.9, 0.85, 0.95], "wrong_length": [0.125, 0.0, 0.25]}
+    sets = {name: {"scores": scores, "seconds": 2.0} for name in ("reviews_gold", "prose_gold", "reviews_silver")}
+    training = {"seconds": 61.5, "peak_memory_bytes": 3 << 30}
+    row = {"of": "", "sets": sets, "to_base": {"prose_gold": [-0.02, -0.05, 0.01, 0.3]}, "training": training}
+    (tmp_path / "restoring").mkdir()
+    (tmp_path / "restoring" / "lora.json").write_text(json.dumps(row), encoding="utf-8")
+    line = next(line for line in tables.restoring(tmp_path).split("\n") if line.startswith("| `lora` |"))
+    assert line == (
+        "| `lora` | LoRA of rank 64 | 0.9000 (0.850–0.950) | 0.9000 (0.850–0.950) | 0.9000 (0.850–0.950) |"
+        " -0.0200 (-0.050 to +0.010, may be chance) | 12.5% | 62 | 6 | 3.0 GiB |"
+    )
+    assert isinstance(WAYS[0], Way)
