@@ -92,6 +92,7 @@ class How:
     feasible: str | None
     reach: str
     spacing: bool
+    device: str | None
 
     def open(self) -> Restorer:
         """
@@ -99,7 +100,7 @@ class How:
 
         Raises:
             DataError: if there is no such profile or reach, or they do not go together.
-            ModelError: if there is no such model.
+            ModelError: if there is no such model or device.
         """
         _check_profile(self.feasible)
         if self.reach not in REACHES:
@@ -109,7 +110,14 @@ class How:
         if self.spacing and self.reach != "wide":
             raise DataError("--spacing was given without --reach wide", "add --reach wide, or leave it out")
         reach = cast(Reach, self.reach)
-        return Restorer(self.model, threads=self.threads, feasible=self.feasible, reach=reach, spacing=self.spacing)
+        return Restorer(
+            self.model,
+            threads=self.threads,
+            feasible=self.feasible,
+            reach=reach,
+            spacing=self.spacing,
+            device=self.device,
+        )
 
 
 def restore(given: Given, how: How, *, show: str | None, as_json: bool) -> None:

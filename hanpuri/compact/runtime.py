@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -23,6 +24,7 @@ from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.predictor import Confidences, Predictor
 from hanpuri.compact.vocabulary import KEEP, Encoded
 from hanpuri.compact.windows import Window, cut_windows, make_batches
+from hanpuri.errors import ModelError
 from hanpuri.hangul import Indices, code_points, from_code_points, syllable_mask
 from hanpuri.noise.channel import feasible_letters
 from hanpuri.runs import count_usable_cpus
@@ -38,8 +40,9 @@ WIDE = "wide"
 SOUND = "sound"
 """The kind of hiding that keeps a syllable a syllable, one that sounds alike: what the model undoes."""
 
-# Rows that are encoded at a time: memory stays flat however long the input.
-CHUNK_CHARACTERS = 200_000
+# Rows that are encoded at a time: memory stays flat however long the input. A GPU wants more, so that windows of one
+# length to fill its batches.
+CHUNK_CHARACTERS, CHUNK_BATCHES = 200_000, 32
 
 
 class Edit(NamedTuple):
@@ -114,6 +117,7 @@ class Restorer:
         feasible: str | None = None,
         reach: Reach = "syllables",
         spacing: bool = False,
+        device: str | None = None,
     ) -> None:
         """
         Load a model.
@@ -124,13 +128,13 @@ class Restorer:
             feasible: a noise profile; then only syllables that its rules can have turned into the noisy one are taken.
             reach: "wide" reads other scripts, signs, loose letters and what is put in, too; lengths may change then.
             spacing: with a wide reach, whether spaces are moved to where they belong.
+            device: where torch labels syllables, such as "cuda", for files of millions; without it, onnxruntime does
+                on the processor.
 
         Raises:
-            ModelError: if the model is unknown, incomplete or damaged.
+            ModelError: if the model is unknown, incomplete or damaged, or torch or the device is not there.
             ValueError: if `threads` is not positive, the profile or the reach is unknown.
         """
-        from hanpuri.compact.onnx_predictor import OnnxPredictor
-
         if threads is not None and threads < 1:
             raise ValueError(f"threads is {threads}; it has to be at least 1")
         if reach not in REACHES:
@@ -140,7 +144,7 @@ class Restorer:
         self.reach, self.spacing = reach, spacing
         self.files = ModelFiles.find(model)
         self.threads = threads or count_usable_cpus()
-        self.restoring = Restoring(OnnxPredictor.load(self.files), self.threads, feasible)
+        self.restoring = Restoring(load_predictor(self.files, device), self.threads, feasible)
 
     @cached_property
     def _wide(self) -> "Wide":
@@ -177,6 +181,20 @@ class Restorer:
         return self.restoring.restore_stream(texts, alternatives)
 
 
+def load_predictor(files: ModelFiles, device: str | None) -> Predictor:
+    """Load what labels syllables; see `Restorer`. Only one of both libraries is loaded with it."""
+    if device is None:
+        from hanpuri.compact.onnx_predictor import OnnxPredictor
+
+        return OnnxPredictor.load(files)
+    try:
+        from hanpuri.compact.torch_predictor import TorchPredictor
+    except ModuleNotFoundError as error:
+        found = f"found no {error.name}, which device {device} needs"
+        raise ModelError(found, 'pip install "hanpuri[train]", or leave the device out') from None
+    return TorchPredictor.load(files, device)
+
+
 @dataclass(frozen=True)
 class Reading:
     """Texts on their way: what the model is to be asked of them, and what it has said so far."""
@@ -208,12 +226,13 @@ class Restoring:
 
     def restore_stream(self, texts: Iterable[str], alternatives: int = 0) -> Iterator[Restoration]:
         """Restore texts chunk by chunk; on one thread, that is the caller's own."""
+        size = max(CHUNK_CHARACTERS, CHUNK_BATCHES * self.predictor.batch_items)
         if self.threads == 1:
-            for chunk in _chunks(texts):
+            for chunk in _chunks(texts, size):
                 yield from self._restore_chunk(chunk, alternatives, None)
             return
         with ThreadPoolExecutor(self.threads) as pool:
-            for chunk in _chunks(texts):
+            for chunk in _chunks(texts, size):
                 yield from self._restore_chunk(chunk, alternatives, pool)
 
     def _restore_chunk(
@@ -253,10 +272,24 @@ class Restoring:
                 self._note_alternatives(scores[row, kept], reading, window, alternatives)
 
     def finish(self, reading: Reading) -> list[Restoration]:
-        """Write the texts of a reading whose windows are all labelled."""
-        parts = zip(reading.texts, reading.encoded, reading.labels, reading.confidences, strict=True)
+        """Write the texts of a reading whose windows are all labelled; in one go, as they were read."""
+        if not reading.texts:
+            return []
+        ends = np.cumsum([len(text) for text in reading.texts])
+        points = code_points("".join(reading.texts))
+        sure = np.ones(len(points), dtype=np.float64)
+        starts = [0, *ends.tolist()]
+        begins = np.repeat(starts[:-1], [len(one.positions) for one in reading.encoded])
+        items = np.flatnonzero(np.concatenate([one.is_syllable for one in reading.encoded]))
+        places = (np.concatenate([one.positions for one in reading.encoded]) + begins)[items]
+        chosen = np.concatenate(reading.labels)[items]
+        points[places] = np.where(chosen == KEEP, points[places], self.predictor.vocabulary.point_of_label[chosen])
+        sure[places] = np.concatenate(reading.confidences)[items]
+        restored, confidence = from_code_points(points), sure.round(4).tolist()
+        parts = zip(reading.texts, pairwise(starts), reading.alternatives, strict=True)
         return [
-            self._decode(*part, alternatives) for part, alternatives in zip(parts, reading.alternatives, strict=True)
+            Restoration(text, restored[start:end], tuple(confidence[start:end]), alternatives)
+            for text, (start, end), alternatives in parts
         ]
 
     def _choose(self, scores: Confidences, pieces: Sequence[Piece]) -> tuple[Indices, Confidences]:
@@ -295,30 +328,14 @@ class Restoring:
         allowed = leads[:, label_lead] & vowels[:, label_vowel] & tails[:, label_tail]
         scores[items, 1:] = np.where(allowed, scores[items, 1:], -np.inf)
 
-    def _decode(
-        self,
-        text: str,
-        encoded: Encoded,
-        labels: Indices,
-        confidences: Confidences,
-        alternatives: Mapping[int, tuple[Alternative, ...]],
-    ) -> Restoration:
-        points, sure = code_points(text), np.ones(len(text), dtype=np.float64)
-        items = np.flatnonzero(encoded.is_syllable)
-        positions, chosen = encoded.positions[items], labels[items]
-        replaced = self.predictor.vocabulary.point_of_label[chosen]
-        points[positions] = np.where(chosen == KEEP, points[positions], replaced)
-        sure[positions] = confidences[items]
-        return Restoration(text, from_code_points(points), tuple(sure.round(4).tolist()), alternatives)
 
-
-def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+def _chunks(texts: Iterable[str], most: int) -> Iterator[list[str]]:
     chunk: list[str] = []
     size = 0
     for text in texts:
         chunk.append(text)
         size += len(text) + 1
-        if size >= CHUNK_CHARACTERS:
+        if size >= most:
             yield chunk
             chunk, size = [], 0
     if chunk:

@@ -13,6 +13,7 @@ from hanpuri.compact.network import RestorerNetwork
 from hanpuri.compact.predictor import Confidences, Features
 from hanpuri.compact.shipped_weights import load_shipped
 from hanpuri.compact.vocabulary import Vocabulary
+from hanpuri.errors import ModelError
 from hanpuri.hangul import Indices
 
 # Items of a batch: a GPU is slowed by many small ones, a processor by what does not fit its caches.
@@ -34,10 +35,14 @@ class TorchPredictor:
         Read a shipped model's weights back from its quantised file; on a GPU they are kept in 16 bits.
 
         Raises:
-            ModelError: if the file is not one that `export` writes.
+            ModelError: if the file is not one that `export` writes, or torch finds no such device.
         """
+        try:
+            where = torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
+            cause = str(error).splitlines()[0]
+            raise ModelError(f"device {device} cannot be used: {cause}", "leave the device out") from None
         network, vocabulary, _ = load_shipped(files)
-        where = torch.device(device)
         return cls(network.to(where, torch.bfloat16 if where.type == "cuda" else torch.float32), vocabulary)
 
     def score(self, features: Features) -> Confidences:

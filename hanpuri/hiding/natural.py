@@ -21,8 +21,8 @@ def season(text: str, rng: random.Random) -> str:
     """
     Put one to three pieces of ordinary text between the words of a sentence, at its end or at its start.
 
-    >>> season("내일 가자", random.Random(3))
-    '내일 가자 ㅎㄷㄷ'
+    >>> season("내일 가자", random.Random(15))
+    'AM 02:30 내일 가자'
     """
     words = text.split(" ")
     for _ in range(rng.choice((1, 1, 2, 3))):

@@ -14,9 +14,8 @@ from onnx import numpy_helper
 
 from hanpuri.compact.export import write_onnx
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.runtime import Restorer, Restoring
+from hanpuri.compact.runtime import Restorer
 from hanpuri.compact.shipped_weights import load_shipped
-from hanpuri.compact.torch_predictor import TorchPredictor
 from hanpuri.errors import ModelError
 
 
@@ -34,10 +33,15 @@ def test_a_shipped_model_that_is_written_again_is_the_same_model(shipped, tmp_pa
     assert [name for name in old if not np.array_equal(old[name], new[name])] == []
 
 
-def test_the_network_restores_as_its_file_does(shipped, small, pairs):
-    network, vocabulary, _ = shipped
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99"])
+def test_a_device_that_is_not_there_is_named_in_one_line(device):
+    with pytest.raises(ModelError, match=rf"^device {device} cannot be used: [^\n]+; leave the device out$"):
+        Restorer("small", device=device)
+
+
+def test_on_a_torch_device_a_model_restores_as_its_file_does(small, pairs):
     noisy = [noisy for noisy, _ in pairs]
-    ours = "".join(one.text for one in Restoring(TorchPredictor(network, vocabulary)).restore_stream(noisy))
+    ours = "".join(one.text for one in Restorer("small", device="cpu").restore(noisy))
     theirs = "".join(one.text for one in small.restore(noisy))
     same = [one == other for one, other in zip(ours, theirs, strict=True)]
     assert sum(same) / len(same) > 0.995  # the file's activations have eight bits each

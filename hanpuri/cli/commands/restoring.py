@@ -30,13 +30,16 @@ def restore(
     ] = None,
     reach: Reach = "syllables",
     spacing: Annotated[bool, typer.Option("--spacing", help="Move spaces too; with --reach wide.")] = False,
+    device: Annotated[
+        str | None, typer.Option(help="cuda: label syllables on a GPU, for files of millions; needs torch.")
+    ] = None,
     show: Annotated[str | None, typer.Option(help="edits or confidence: a view for people, before and after.")] = None,
     json: Json = False,
     each_line: Annotated[bool, typer.Option("--each-line", help="Answer every line at once, for live pipes.")] = False,
 ) -> None:
     """Make obfuscated Korean readable; length, spacing and all but 가–힣 stay as they are, but with --reach wide."""
     given = texts.Given(tuple(text or ()), file, out, field, into, encoding, format, each_line)
-    how = texts.How(model, threads, feasible, reach, spacing)
+    how = texts.How(model, threads, feasible, reach, spacing, device)
     texts.restore(given, how, show=show, as_json=json)
 
 
