@@ -137,7 +137,7 @@ class EditReader:
     """
     The way from hidden texts to readable ones, whatever network edits.
 
-    >>> EditReader.load("wide").read(["화♡장♡실"])[0].text  # doctest: +SKIP
+    >>> EditReader.load("wide").read(["화♡장♡실"])[0].text
     '화장실'
     """
 
