@@ -25,13 +25,11 @@ from hanpuri.compact.edits import EditItems, EditVocabulary
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.onnx_predictor import open_session
 from hanpuri.compact.predictor import Confidences, Features
-from hanpuri.compact.windows import Window, cut_windows, make_batches
+from hanpuri.compact.windows import Window, cut_windows, make_batches, take_chunks
 from hanpuri.errors import ModelError
 from hanpuri.hangul import Indices, is_syllable
 from hanpuri.runs import count_usable_cpus
 
-# Texts that are read at a time: memory stays flat however long the input.
-CHUNK_CHARACTERS = 200_000
 # What the network says of an item: the action, what is put in behind, the spaces.
 NUM_ANSWERS = 3
 # A line is read as hidden only if the probability that all of its edits are wrong is below this: clean lines in which
@@ -177,7 +175,7 @@ class EditReader:
             careful: whether lines stay as they are that are likely clean, see `leave_clean`.
         """
         with ThreadPoolExecutor(self.threads) as pool:
-            for chunk in chunks(texts):
+            for chunk in take_chunks(texts):
                 readings = self._read_chunk(chunk, spacing, pool)
                 yield from map(leave_clean, readings) if careful else readings
 
@@ -358,17 +356,3 @@ def apply(text: str, edits: Sequence[TextEdit]) -> str:
         pieces += [text[after:start], restored]
         after = end
     return "".join([*pieces, text[after:]])
-
-
-def chunks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Take so many texts at a time that memory stays flat."""
-    chunk: list[str] = []
-    size = 0
-    for text in texts:
-        chunk.append(text)
-        size += len(text) + 1
-        if size >= CHUNK_CHARACTERS:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk

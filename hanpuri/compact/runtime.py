@@ -23,7 +23,7 @@ from hanpuri.compact.alternatives import UNSURE, Alternative, find_alternatives
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.predictor import Confidences, Predictor
 from hanpuri.compact.vocabulary import KEEP, Encoded
-from hanpuri.compact.windows import Window, cut_windows, make_batches
+from hanpuri.compact.windows import CHUNK_CHARACTERS, Window, cut_windows, make_batches, take_chunks
 from hanpuri.errors import ModelError
 from hanpuri.hangul import Indices, code_points, from_code_points, syllable_mask
 from hanpuri.noise.channel import feasible_letters
@@ -40,9 +40,8 @@ WIDE = "wide"
 SOUND = "sound"
 """The kind of hiding that keeps a syllable a syllable, one that sounds alike: what the model undoes."""
 
-# Rows that are encoded at a time: memory stays flat however long the input. A GPU wants more, so that windows of one
-# length to fill its batches.
-CHUNK_CHARACTERS, CHUNK_BATCHES = 200_000, 32
+# A GPU wants so many batches of text at a time, so that windows of one length fill its batches.
+CHUNK_BATCHES = 32
 
 
 class Edit(NamedTuple):
@@ -228,11 +227,11 @@ class Restoring:
         """Restore texts chunk by chunk; on one thread, that is the caller's own."""
         size = max(CHUNK_CHARACTERS, CHUNK_BATCHES * self.predictor.batch_items)
         if self.threads == 1:
-            for chunk in _chunks(texts, size):
+            for chunk in take_chunks(texts, size):
                 yield from self._restore_chunk(chunk, alternatives, None)
             return
         with ThreadPoolExecutor(self.threads) as pool:
-            for chunk in _chunks(texts, size):
+            for chunk in take_chunks(texts, size):
                 yield from self._restore_chunk(chunk, alternatives, pool)
 
     def _restore_chunk(
@@ -327,16 +326,3 @@ class Restoring:
         label_lead, label_vowel, label_tail = self.predictor.vocabulary.letters_of_label
         allowed = leads[:, label_lead] & vowels[:, label_vowel] & tails[:, label_tail]
         scores[items, 1:] = np.where(allowed, scores[items, 1:], -np.inf)
-
-
-def _chunks(texts: Iterable[str], most: int) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    size = 0
-    for text in texts:
-        chunk.append(text)
-        size += len(text) + 1
-        if size >= most:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from hanpuri.compact.edit_reader import EditReader, EditReading, chunks, leave_clean, take_back
+from hanpuri.compact.edit_reader import EditReader, EditReading, leave_clean, take_back
 from hanpuri.compact.gate import allowed
 from hanpuri.compact.runtime import SOUND, PartEdit, Restoration, Restoring
 from hanpuri.compact.wide_kinds import kind_of
+from hanpuri.compact.windows import take_chunks
 from hanpuri.hangul import is_syllable
 from hanpuri.unhiding.characters import find_invisible, find_styled
 from hanpuri.unhiding.draft import Change, Draft
@@ -40,7 +41,7 @@ class Wide:
 
     def restore_stream(self, texts: Iterable[str], alternatives: int = 0) -> Iterator[Restoration]:
         """Restore texts as they come; see `Restorer.restore`."""
-        for chunk in chunks(texts):
+        for chunk in take_chunks(texts):
             drafts = [read(text) for text in chunk]
             readings = self.reader.read([draft.text for draft in drafts], spacing=self.spacing, careful=False)
             judged = [judge(*both) for both in zip(drafts, readings, strict=True)]

@@ -13,6 +13,8 @@ from typing import NamedTuple
 # Items of a window, and how many at each inner edge are left to the neighbouring window, which sees both sides of them.
 WINDOW = 384
 OVERLAP = 48
+# Characters of the texts that are read at a time.
+CHUNK_CHARACTERS = 200_000
 
 
 class Window(NamedTuple):
@@ -52,3 +54,17 @@ def make_batches(windows: Iterable[Window], batch_items: int) -> Iterator[list[W
         size = max(1, batch_items // length)
         for first in range(0, len(group), size):
             yield group[first : first + size]
+
+
+def take_chunks(texts: Iterable[str], most: int = CHUNK_CHARACTERS) -> Iterator[list[str]]:
+    """Take so many texts at a time that memory stays flat, however many there are."""
+    chunk: list[str] = []
+    size = 0
+    for text in texts:
+        chunk.append(text)
+        size += len(text) + 1
+        if size >= most:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
