@@ -150,10 +150,6 @@ class EditVocabulary:
         features[:, -1] += spaced
         return features
 
-    def feature_table(self, points: Iterable[int]) -> npt.NDArray[np.int32]:
-        """Give the features of code points with no space before them; one is added to the last where there is one."""
-        return np.array([self._features_of(point) for point in points], dtype=np.int32)
-
     def _features_of(self, point: int) -> tuple[int, ...]:
         if point not in self._known:
             self._known[point] = tuple(n + o for n, o in zip(self._numbers_of(point), self.offsets[:-1], strict=True))
