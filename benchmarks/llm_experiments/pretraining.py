@@ -19,6 +19,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,6 +74,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--set", dest="overrides", action="append", default=[], help="passed on to each run")
     parser.add_argument("--stop-after", type=float, default=float("inf"), help="seconds of a run")
     parser.add_argument("--at-once", type=int, default=len(LAW), help="small runs side by side")
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs that small runs are dealt to in turn")
     parser.add_argument("--share", type=int, default=1, help="cut each batch in so many, where memory lacks")
     parser.add_argument("--tiny", action="store_true")
     return parser.parse_args()
@@ -112,12 +114,15 @@ def run_law(options: argparse.Namespace) -> int:
     waiting = sorted(LAW, key=lambda one: -sum(SIZES[one[0]][:3]) * one[1])
     (options.runs / "logs").mkdir(parents=True, exist_ok=True)
     running: dict[str, subprocess.Popen[bytes]] = {}
-    failed = []
+    failed, started = [], 0
     while waiting or running:
         while waiting and len(running) < options.at_once:
             size, steps = waiting.pop(0)
             name = name_of(size, steps)
-            running[name] = start(name, sets_of(size, steps, options), options)
+            running[name] = start(name, sets_of(size, steps, options), options, gpu=started % options.gpus)
+            started += 1
+            if started == 1:  # it encodes the texts with all processors, and the others find them encoded
+                wait_for_texts(options.runs / name, running[name])
         name, process = next(iter(running.items()))
         if process.wait():
             failed.append(name)
@@ -127,10 +132,19 @@ def run_law(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def start(name: str, sets: Sequence[str], options: argparse.Namespace) -> "subprocess.Popen[bytes]":
-    """Start a run in a process of its own, with a log."""
+def start(name: str, sets: Sequence[str], options: argparse.Namespace, gpu: int) -> "subprocess.Popen[bytes]":
+    """Start a run in a process of its own, with a log, on one GPU of those that are seen."""
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    place = seen[gpu] if gpu < len(seen) and seen[gpu] else str(gpu)
     with (options.runs / "logs" / f"{name}.log").open("ab") as log:
-        return subprocess.Popen(command(name, sets, options), stdout=log, stderr=subprocess.STDOUT)
+        told = {**os.environ, "CUDA_VISIBLE_DEVICES": place}
+        return subprocess.Popen(command(name, sets, options), stdout=log, stderr=subprocess.STDOUT, env=told)
+
+
+def wait_for_texts(folder: Path, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a run has its texts encoded, and has looked at them; or has ended."""
+    while process.poll() is None and not (folder / "preflight.json").is_file():
+        time.sleep(0.2)
 
 
 def last_line(path: Path) -> str:

@@ -18,7 +18,7 @@ from hanpuri.compact.export import export
 from hanpuri.compact.network import RestorerNetwork
 
 QUESTIONS = ("actions", "inserts", "spacings")
-ANSWERS_OF_EXPORT = {"Softmax", "ReduceMax", "ArgMax"}
+ANSWERS_OF_EXPORT = {"Softmax", "ReduceMax"}
 
 
 def export_edits(network: RestorerNetwork, vocabulary: EditVocabulary, calibration: Tensor, path: Path) -> None:

@@ -169,14 +169,12 @@ class _Graph:
         scores = self._linear("head", self._normalise("last", hidden), "scores")
         self._node("Softmax", [scores], "probabilities", axis=-1)
         self._node("ReduceMax", ["probabilities", "last_axis"], "confidences", keepdims=0)
-        self._node("ArgMax", [scores], "labels", axis=-1, keepdims=0)
         info = helper.make_tensor_value_info
         graph = helper.make_graph(
             self.nodes,
             "hanpuri",
             [info("features", TensorProto.INT32, ["rows", "items", NUM_FEATURES])],
             [
-                info("labels", TensorProto.INT64, ["rows", "items"]),
                 info("confidences", TensorProto.FLOAT, ["rows", "items"]),
                 info("scores", TensorProto.FLOAT, ["rows", "items", self.network.shape.num_labels]),
             ],

@@ -80,9 +80,9 @@ class OnnxPredictor:
         return predictor
 
     def predict(self, features: Features) -> tuple[Indices, Confidences]:
-        """Take the most probable label of each item."""
-        labels, confidences = self.session.run(["labels", "confidences"], {"features": features})
-        return labels, confidences
+        """Take the most probable label of each item: by numpy, which finds the largest faster than onnxruntime."""
+        scores, confidences = self.session.run(["scores", "confidences"], {"features": features})
+        return scores.argmax(-1), confidences
 
     def score(self, features: Features) -> Confidences:
         """Give the scores of all labels, (B, T, num_labels)."""

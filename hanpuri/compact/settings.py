@@ -108,6 +108,9 @@ class CompactRecipe(Settings):
     evaluation: tuple[EvaluationSettings, ...] = Field(default=(), description="The pairs to watch; never trained on.")
     noise: NoiseSettings = NoiseSettings()
     network: NetworkSettings
+    begin_from: Path | None = Field(
+        default=None, description="Folder of a finished run to learn on from, in place of random weights."
+    )
     teaching: TeachingSettings | None = Field(default=None, description="Learn from larger networks too.")
     training: TrainingSettings
     watch: WatchSettings = WatchSettings()

@@ -22,10 +22,10 @@ import torch
 from hanpuri.compact.export import export_run
 from hanpuri.compact.model_files import SUMS
 from hanpuri.compact.network import RestorerNetwork
-from hanpuri.compact.settings import CompactRecipe
+from hanpuri.compact.settings import CompactRecipe, NetworkSettings
 from hanpuri.compact.trainer import Beginning, Score, Trainer
-from hanpuri.compact.weights import TRAINED, save_network
-from hanpuri.errors import DataError
+from hanpuri.compact.weights import TRAINED, load_network, save_network
+from hanpuri.errors import DataError, RecipeError
 from hanpuri.runs import Run
 
 Report = Callable[[int, dict[str, float]], None]
@@ -63,18 +63,21 @@ def train(
         stop_after: seconds after which to save and return, finished or not.
         device: "cuda" or "cpu"; a GPU if there is one.
         begin_from: a network and its vocabulary, as `load_network` gives them, to learn on from in place of random
-            weights; the recipe's network has to have its shape.
+            weights and of what the recipe names; the recipe's network has to have its shape.
         make_trainer: makes the trainer, called as `Trainer` is; one with another loss, for example.
 
     Raises:
         DataError: if a corpus or an evaluation set cannot be read.
-        RecipeError: if the folder holds another recipe's run.
+        RecipeError: if the folder holds another recipe's run, or the recipe begins from a network of another shape.
         ValueError: if `begin_from` is of another shape than the recipe's network.
         KeyboardInterrupt: at ctrl-C, once the step is done and saved; a second ctrl-C does not wait for that.
     """
     deadline = time.monotonic() + stop_after
+    data_files = _data_files(recipe)
+    if begin_from is None and recipe.begin_from is not None:
+        begin_from = _load_beginning(recipe.begin_from, recipe.network)
     hashes = {} if begin_from is None else {"begin_from": _hash_of(begin_from[0])}
-    run = Run.start(folder, recipe, _data_files(recipe), hashes)
+    run = Run.start(folder, recipe, data_files, hashes)
     if (result := _result_if_finished(run, recipe)) is not None:
         return result
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -109,12 +112,25 @@ def _take_step(trainer: Trainer, score: Score, report: Report) -> None:
         trainer.save()
 
 
+def _load_beginning(folder: Path, sizes: NetworkSettings) -> Beginning:
+    network, vocabulary = load_network(folder)
+    shape = network.shape
+    if (shape.width, shape.num_layers) != (sizes.width, sizes.num_layers):
+        raise RecipeError(
+            f"begin_from: the network of {folder} is {shape.width} wide and has {shape.num_layers} blocks, the recipe's"
+            f" {sizes.width} and {sizes.num_layers}",
+            "give `network` the sizes of the run that it begins from",
+        )
+    return network, vocabulary
+
+
 def _data_files(recipe: CompactRecipe) -> list[Path]:
     """List what the recipe reads, once it is known to be there: before the run has a folder."""
     mends = dict.fromkeys((corpus.path for corpus in recipe.data), "correct the path in the recipe's data")
     leave_out = "correct the path, or watch nothing (--set evaluation=[])"
     mends |= dict.fromkeys((pairs.path for pairs in recipe.evaluation), leave_out)
-    for run in recipe.teaching.runs if recipe.teaching else ():
+    others = (*(recipe.teaching.runs if recipe.teaching else ()), *([recipe.begin_from] if recipe.begin_from else ()))
+    for run in others:
         mends |= dict.fromkeys((run / name for name in TRAINED), "name the folder of a run that has ended")
     for path, mend in mends.items():
         if not path.is_file():

@@ -92,7 +92,6 @@ def test_the_file_names_its_inputs_and_outputs(quantised):
     labels = quantised.vocabulary.num_labels
     assert inputs == [("features", "tensor(int32)", ["rows", "items", 6])]
     assert outputs == [
-        ("labels", "tensor(int64)", ["rows", "items"]),
         ("confidences", "tensor(float)", ["rows", "items"]),
         ("scores", "tensor(float)", ["rows", "items", labels]),
     ]

@@ -30,6 +30,8 @@ def go(tmp_path, tiny_recipe, score):
     """Train for a few steps in a folder below `tmp_path`; sections of the recipe are laid over by keyword."""
 
     def start(folder="run", *, report=lambda step, metrics: None, stop_after=float("inf"), begin_from=None, **sections):
+        if isinstance(begin_from, Path):  # what a recipe names; else what a caller has in its hands
+            sections["begin_from"], begin_from = str(begin_from), None
         recipe = tiny_recipe(tmp_path, **{"training": SHORT, "watch": OFTEN, **sections})
         keywords = {"report": report, "stop_after": stop_after, "begin_from": begin_from, "device": "cpu"}
         return train(recipe, tmp_path / folder, score=score, **keywords)
@@ -183,6 +185,17 @@ def test_a_network_of_another_shape_is_not_begun_from(go, run):
         ValueError, match=r"^the network to begin from is NetworkShape\(.*num_layers=2\), the recipe's is"
     ):
         go(network={"width": 64, "num_layers": 1}, begin_from=beginning)
+
+
+def test_a_recipe_may_name_the_run_to_begin_from(go, run):
+    still = {**SHORT, "learning_rate": 1e-9, "weight_decay": 0}
+    told = []
+    go(training=still, begin_from=run.result.folder, report=lambda step, found: told.append(found))
+    assert told[0]["loss"] < 1.5
+    with pytest.raises(RecipeError, match=r"is 64 wide and has 2 blocks, the recipe's 64 and 1; give `network` the"):
+        go("other", network={"width": 64, "num_layers": 1}, begin_from=run.result.folder)
+    with pytest.raises(DataError, match=r"nobody.* found no such file; name the folder of a run that has ended"):
+        go("another", begin_from=run.result.folder / "nobody")
 
 
 def test_a_run_does_not_go_on_from_another_beginning(go, run):
