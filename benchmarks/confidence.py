@@ -13,7 +13,7 @@ import numpy as np
 
 from hanpuri.cli.views import UNSURE
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.evaluation.rows import read_rows
 from hanpuri.hangul import code_points, syllable_mask
 

@@ -27,13 +27,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hanpuri.compact.averaging import WeightAverage
-from hanpuri.compact.edit_export import export_edits
-from hanpuri.compact.edit_windows import EditMixture, EditWindows
-from hanpuri.compact.edits import FIRST_OTHER, NOT_LEARNT, EditVocabulary
+from hanpuri.compact.editing.edits import FIRST_OTHER, NOT_LEARNT, EditVocabulary
+from hanpuri.compact.editing.export import export_edits
+from hanpuri.compact.editing.windows import EditMixture, EditWindows
+from hanpuri.compact.learning.averaging import WeightAverage
+from hanpuri.compact.learning.optimizer import Optimizers
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.network import RestorerNetwork
-from hanpuri.compact.optimizer import Optimizers
 from hanpuri.compact.settings import TrainingSettings
 from hanpuri.compact.weights import load_network, save_network
 from hanpuri.data.files.sources import open_source

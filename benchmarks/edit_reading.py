@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hanpuri.compact.edit_reader import EditReader
+from hanpuri.compact.editing.reader import EditReader
 from hanpuri.evaluation.metrics.edits import character_edits
 from hanpuri.evaluation.rows import RowSet, read_rows
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.hangul import syllable_mask
 
 REVIEWS = Path("eval/reviews_silver_dev.jsonl")
@@ -63,7 +63,7 @@ def restore_all(restorer: Restorer, texts: list[str]) -> None:
 
 def network_rate(model: str, device: str) -> float:
     """Measure syllables a second of one batch of windows full of syllables."""
-    from hanpuri.compact.torch_predictor import TorchPredictor
+    from hanpuri.compact.restoring.torch_predictor import TorchPredictor
 
     predictor = TorchPredictor.load(ModelFiles.find(model), device)
     line = "확잠실읾 념뭄 잙앙욤 " * WINDOW

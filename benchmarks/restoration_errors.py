@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.data.files.sources import open_source
 from hanpuri.hangul import FIRST_SYLLABLE, LEADS, TAILS, VOWELS, code_points, split
 

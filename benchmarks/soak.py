@@ -14,7 +14,7 @@ import time
 import unicodedata
 from collections.abc import Iterator
 
-from hanpuri.compact.runtime import Restoration, Restorer
+from hanpuri.compact.restoring.runtime import Restoration, Restorer
 from hanpuri.hangul import is_syllable
 from hanpuri.noise.obfuscate import obfuscate
 

@@ -30,8 +30,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from hanpuri.cli.recipes import find_recipe
+from hanpuri.compact.learning.trainer import Trainer
 from hanpuri.compact.settings import CompactRecipe, CorpusSettings
-from hanpuri.compact.trainer import Trainer
 from hanpuri.recipe import read_recipe
 from hanpuri.runs import Run
 

@@ -12,15 +12,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hanpuri.compact.runtime import Reach, Restoration, Restorer
+    from hanpuri.compact.restoring.runtime import Reach, Restoration, Restorer
     from hanpuri.noise.obfuscate import Obfuscation, obfuscate
 
 __version__ = "0.1.0"
 __all__ = ["Obfuscation", "Restoration", "Restorer", "__version__", "obfuscate", "restore"]
 
 _ROOMS = {
-    "Restorer": "hanpuri.compact.runtime",
-    "Restoration": "hanpuri.compact.runtime",
+    "Restorer": "hanpuri.compact.restoring.runtime",
+    "Restoration": "hanpuri.compact.restoring.runtime",
     "Obfuscation": "hanpuri.noise.obfuscate",
     "obfuscate": "hanpuri.noise.obfuscate",
 }
@@ -46,7 +46,7 @@ def restore(text: str, *, model: str = "base", reach: "Reach" = "syllables") -> 
 
 @cache
 def _restorer(model: str, reach: "Reach") -> "Restorer":
-    from hanpuri.compact.runtime import Restorer
+    from hanpuri.compact.restoring.runtime import Restorer
 
     return Restorer(model, reach=reach)
 

@@ -28,7 +28,7 @@ from typer.testing import CliRunner
 
 from hanpuri.cli.app import app
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 from tests.warm_hanpuri import warm_hanpuri
 
 REPOSITORY = Path(__file__).parents[1]

@@ -182,7 +182,7 @@ def test_the_door_may_not_lead_to_the_command_line(tmp_path):
         ("noise__rules", "from ..hangul import decompose\nfrom ..errors import HanpuriError"),
         ("noise__obfuscate", "from . import rules\nfrom .channel import Channel\nimport hanpuri.noise.airbnb"),
         ("noise__channel", "import numpy as np\nimport datasets\nfrom dataclasses import dataclass"),
-        ("engines__compact", "from hanpuri.compact import runtime\nfrom hanpuri.runs import Run"),
+        ("engines__compact", "from hanpuri.compact.restoring import runtime\nfrom hanpuri.runs import Run"),
         ("engines__compact", "import hanpuri.models"),
         ("runs", "from . import recipe\nfrom hanpuri import __version__"),
         ("cli", "import hanpuri\nfrom hanpuri import restore, serving"),

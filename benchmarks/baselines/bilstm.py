@@ -29,10 +29,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hanpuri.compact.corpus import read_corpora
-from hanpuri.compact.noising import NOT_LEARNT, Noiser
-from hanpuri.compact.predictor import Confidences, Features
-from hanpuri.compact.runtime import Restoring
+from hanpuri.compact.learning.corpus import read_corpora
+from hanpuri.compact.learning.noising import NOT_LEARNT, Noiser
+from hanpuri.compact.restoring.predictor import Confidences, Features
+from hanpuri.compact.restoring.runtime import Restoring
 from hanpuri.compact.settings import CorpusSettings, NoiseSettings
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.data.templates import Fields

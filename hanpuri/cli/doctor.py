@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.errors import HanpuriError
 from hanpuri.runs import count_usable_cpus, describe_environment
 

@@ -56,7 +56,7 @@ def _train_restorer(
     if count_processes() > 1:
         raise RecipeError("our own restorer trains in one process", "leave the launcher out")
     _need_torch()
-    from hanpuri.compact.training import train as train_compact
+    from hanpuri.compact.learning.training import train as train_compact
     from hanpuri.evaluation.metrics import char_accuracy
     from hanpuri.training.loading.hardware import check_device
 
@@ -81,7 +81,7 @@ def export(run: Path) -> None:
     settings = read_recipe(run / "recipe.yaml", {"compact": CompactRecipe})
     assert isinstance(settings, CompactRecipe)
     _need_torch()
-    from hanpuri.compact.export import export_run
+    from hanpuri.compact.learning.export import export_run
 
     print(f"{export_run(run, settings)} is ready")
 

@@ -21,7 +21,7 @@ import numpy as np
 from hanpuri import __version__
 from hanpuri.cli.score_tables import print_file
 from hanpuri.cli.texts import reader_may_leave
-from hanpuri.compact.runtime import REACHES
+from hanpuri.compact.restoring.runtime import REACHES
 from hanpuri.data.files.targets import Target
 from hanpuri.engines.base import GREEDY, Decoding, Engine
 from hanpuri.engines.cache import AnswerCache

@@ -1,7 +1,10 @@
 """
 Our own restorer: a small encoder that labels every syllable of a noisy text with the syllable that stood there.
 
-    to train      settings, corpus, noising ─► embedding, network, loss ─► optimizer, averaging, schedule, graph
-                  ─► trainer, training, weights ─► export
-    to restore    model_files, vocabulary, windows ─► onnx_predictor (or torch_predictor) ─► runtime
+    to describe it   settings, vocabulary, embedding, network
+    to keep it       weights (of a run), model_files (as shipped), shipped_weights (back from the shipped file)
+    learning/        clean text ─► a run's weights ─► the quantised file
+    restoring/       a model's files ─► restored texts
+    editing/         the network with edit labels, and all that `--reach wide` does around it
+    adapting/        a user's own texts ─► a shipped model that knows their words
 """

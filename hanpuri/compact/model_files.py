@@ -80,7 +80,7 @@ class ModelFiles:
 
     @property
     def edits(self) -> bool:
-        """Whether it is a model that edits, of `hanpuri.compact.edits`; its vocabulary says so."""
+        """Whether it is a model that edits, of `hanpuri.compact.editing.edits`; its vocabulary says so."""
         return bool(json.loads(self.vocabulary.read_text(encoding="utf-8")).get("kind") == "edits")
 
     @property

@@ -17,7 +17,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor
 
-from hanpuri.compact.export import LARGEST_WEIGHT, Scale
+from hanpuri.compact.learning.export import LARGEST_WEIGHT, Scale
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.network import HEAD_WIDTH, NetworkShape, RestorerNetwork
 from hanpuri.compact.vocabulary import Vocabulary

@@ -7,7 +7,7 @@ In: {"noisy": "확잠실읾 념뭄 잙앙욤"}. Out: Answer("화장실이 너무
 from collections.abc import Sequence
 from typing import Self
 
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.data.templates import Fields
 from hanpuri.engines.base import GREEDY, Answer, Decoding
 from hanpuri.engines.settings import EngineSettings

@@ -23,7 +23,7 @@ def desk(tmp_path):
 
 def test_what_was_found_and_gained_is_told(desk, monkeypatch, capsys):
     monkeypatch.chdir(desk)
-    monkeypatch.setattr("hanpuri.compact.export.SAMPLES_KEPT", 20_000)  # enough for a tiny network
+    monkeypatch.setattr("hanpuri.compact.learning.export.SAMPLES_KEPT", 20_000)  # enough for a tiny network
     settings = {"passes": 10, "learning_rate": 2e-2, "share": 1.0}
     more = {"base": "copier", "general": None, "device": "cpu", "threads": 1, "keep": False, "as_json": False}
     adapt(Files(("reviews.csv",), "review", "utf-8", None), Path("mine"), settings=settings, **more)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.learning.training import TrainingResult, train
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.compact.settings import CompactRecipe
-from hanpuri.compact.training import TrainingResult, train
 from hanpuri.noise.airbnb import generate
 
 SENTENCES = Path(__file__).parents[1] / "cases" / "sentences.txt"

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from hanpuri.compact.embedding import SumByProduct, SummedEmbedding, gather_sum
-from hanpuri.compact.loss import head_loss
+from hanpuri.compact.learning.loss import head_loss
 
 
 @pytest.fixture

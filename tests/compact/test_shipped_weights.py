@@ -12,9 +12,9 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from hanpuri.compact.export import write_onnx
+from hanpuri.compact.learning.export import write_onnx
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.compact.shipped_weights import load_shipped
 from hanpuri.errors import ModelError
 

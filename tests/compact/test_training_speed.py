@@ -9,7 +9,7 @@ import torch
 
 from benchmarks import training_speed
 from benchmarks.training_speed import TEXTS, Speed, group_of, make_trainer, measure, mflop_per_item, where_time_goes
-from hanpuri.compact.trainer import Trainer
+from hanpuri.compact.learning.trainer import Trainer
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hanpuri.compact.wide_kinds import KINDS as FOUND_BY_MODEL
+from hanpuri.compact.editing.kinds import KINDS as FOUND_BY_MODEL
 from hanpuri.unhiding.draft import apply
 from hanpuri.unhiding.normalising import KINDS, normalise
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hanpuri.compact.corpus import read_corpora
-from hanpuri.compact.export import draw_calibration, export
+from hanpuri.compact.learning.corpus import read_corpora
+from hanpuri.compact.learning.export import draw_calibration, export
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.network import RestorerNetwork
 from hanpuri.compact.settings import CompactRecipe

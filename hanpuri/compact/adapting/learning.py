@@ -19,11 +19,11 @@ import torch
 
 from hanpuri.compact.adapting.settings import AdaptSettings
 from hanpuri.compact.adapting.staying import STRANGE_SHARE, StayingTrainer
-from hanpuri.compact.loss import head_loss
+from hanpuri.compact.learning.loss import head_loss
+from hanpuri.compact.learning.trainer import Beginning
+from hanpuri.compact.learning.training import TrainingResult, train
 from hanpuri.compact.network import RestorerNetwork
 from hanpuri.compact.settings import CompactRecipe
-from hanpuri.compact.trainer import Beginning
-from hanpuri.compact.training import TrainingResult, train
 from hanpuri.recipe import dump_recipe, read_recipe
 from hanpuri.runs.files import write_whole
 

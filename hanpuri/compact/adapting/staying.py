@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hanpuri.compact.loss import pad_head
+from hanpuri.compact.learning.loss import pad_head
+from hanpuri.compact.learning.trainer import Beginning, Trainer
 from hanpuri.compact.network import RestorerNetwork
 from hanpuri.compact.settings import CompactRecipe
-from hanpuri.compact.trainer import Beginning, Trainer
 from hanpuri.runs import Run
 
 # Windows of random syllables, for each window of text.

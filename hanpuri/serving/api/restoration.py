@@ -17,7 +17,7 @@ import orjson
 from fastapi import APIRouter, Body, Depends, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
-from hanpuri.compact.runtime import Reach
+from hanpuri.compact.restoring.runtime import Reach
 from hanpuri.serving.asked import Asked, Text, Texts, check_one, documented_faults
 from hanpuri.serving.leaving import until_gone
 from hanpuri.serving.restoring.restorers import Edit, Restored

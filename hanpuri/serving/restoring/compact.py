@@ -3,18 +3,18 @@ A compact model as a service has it: texts ─► pieces of work that take turns
 
 In:  ["확잠실읾 념뭄 잙앙욤"].   Out: Restored("확잠실읾 …", "화장실이 너무 작아요", …), as `Restorer.restore` gives it.
 
-A piece is a window of a text (hanpuri.compact.windows), so that one text of 10,000 characters takes turns too. Windows
-of one length make a batch, whoever's they are: without padding a result does not depend on what stands beside it.
+A piece is a window of a text (hanpuri.compact.restoring.windows), so that a text of 10,000 characters takes turns too.
+Windows of one length make a batch, whoever's they are: without padding a result does not depend on what stands beside.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache, partial
 
-from hanpuri.compact.edit_reader import EditPiece, EditReader, TextsBegun
-from hanpuri.compact.onnx_predictor import OnnxPredictor
-from hanpuri.compact.runtime import WIDE, Piece, Reach, Reading, Restoration, Restorer, Restoring
-from hanpuri.compact.wide import Judged, finish, judge, read
+from hanpuri.compact.editing.reader import EditPiece, EditReader, TextsBegun
+from hanpuri.compact.editing.wide import Judged, finish, judge, read
+from hanpuri.compact.restoring.onnx_predictor import OnnxPredictor
+from hanpuri.compact.restoring.runtime import WIDE, Piece, Reach, Reading, Restoration, Restorer, Restoring
 from hanpuri.serving.restoring.marks import order_marks
 from hanpuri.serving.restoring.restored import Restored, of_compact
 from hanpuri.serving.restoring.turns import Kind, Pieces, Turns

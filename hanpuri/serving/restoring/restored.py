@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from hanpuri.compact.alternatives import Alternative
-from hanpuri.compact.runtime import Restoration
+from hanpuri.compact.restoring.alternatives import Alternative
+from hanpuri.compact.restoring.runtime import Restoration
 
 __all__ = ["Alternative", "Edit", "Restored", "edits_between"]
 

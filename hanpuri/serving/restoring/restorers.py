@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from hanpuri.compact.runtime import Reach
+from hanpuri.compact.restoring.runtime import Reach
 from hanpuri.runs import count_usable_cpus
 from hanpuri.serving.faults import ServiceFault
 from hanpuri.serving.names import name_all

@@ -18,7 +18,7 @@ from hanpuri.compact.adapting.adapt import Adaptation, adapt
 from hanpuri.compact.adapting.judging import Gain
 from hanpuri.compact.adapting.settings import AdaptSettings
 from hanpuri.compact.adapting.texts import divide
-from hanpuri.compact.export import export
+from hanpuri.compact.learning.export import export
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.network import NetworkShape, RestorerNetwork
 from hanpuri.compact.vocabulary import Vocabulary
@@ -86,7 +86,7 @@ def write_copier(folder: Path) -> Path:
 def little_work():
     """Fewer samples to choose a tiny network's scales by, and fewer questions: most of the time is there."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hanpuri.compact.export.SAMPLES_KEPT", 20_000)
+        patch.setattr("hanpuri.compact.learning.export.SAMPLES_KEPT", 20_000)
         patch.setattr("hanpuri.compact.adapting.judging.GENERAL_FORMS", 2)
         yield
 

@@ -14,7 +14,7 @@ from hanpuri.compact.adapting.judging import Gain
 from hanpuri.compact.adapting.places import working_folder
 from hanpuri.compact.adapting.texts import divide
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.errors import DataError, RecipeError
 from hanpuri.noise.obfuscate import obfuscate

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 
 NOISY = "확잠실읾 념뭄 잙앙욤"
 UNCLEAR = "밦 잇 맞업써욤 😀"

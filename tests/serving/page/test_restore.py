@@ -10,7 +10,7 @@ import unicodedata
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 
 NOISY, CLEAN = "확잠실읾 념뭄 잙앙욤", "화장실이 너무 작아요"
 MARKS = "#restored [data-position]"

@@ -8,7 +8,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from hanpuri.compact.wide_kinds import KINDS as FOUND_BY_MODEL
+from hanpuri.compact.editing.kinds import KINDS as FOUND_BY_MODEL
 from hanpuri.unhiding.normalising import KINDS
 
 HIDDEN, CLEAR = "ㄱr격二 녀뮤 비싸욘 ✧ ♤ ≥ㅁ≤", "가격이 너무 비싸요"

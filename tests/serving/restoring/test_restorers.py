@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.engines.base import Answer
 from hanpuri.engines.echo import EchoEngine
 from hanpuri.errors import DataError, EngineError, ModelError, RecipeError

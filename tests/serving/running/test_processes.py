@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hanpuri.compact.runtime import Restorer
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.errors import EngineError, ModelError
 from hanpuri.serving.running.folders import PREFIX, remove_left
 from hanpuri.serving.running.processes import run_service

@@ -1,0 +1,328 @@
+"""
+Noisy text ─► restored text, with a confidence for every syllable; onnxruntime and numpy alone.
+
+In:  "확잠실읾 념뭄 잙앙욤".   Out: Restoration(text="화장실이 너무 작아요", edits=…, confidence=…).
+
+A text is cut into windows that overlap, windows of one length make a batch, and what the model says of each syllable is
+put back in its place. Every activation is quantised with fixed scales, so a row's result does not depend on the rows
+beside it: batch, threads and order change nothing.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from hanpuri.compact.model_files import ModelFiles
+from hanpuri.compact.restoring.alternatives import UNSURE, Alternative, find_alternatives
+from hanpuri.compact.restoring.predictor import Confidences, Predictor
+from hanpuri.compact.restoring.windows import CHUNK_CHARACTERS, Window, cut_windows, make_batches, take_chunks
+from hanpuri.compact.vocabulary import KEEP, Encoded
+from hanpuri.errors import ModelError
+from hanpuri.hangul import Indices, code_points, from_code_points, syllable_mask
+from hanpuri.noise.channel import feasible_letters
+from hanpuri.runs import count_usable_cpus
+
+if TYPE_CHECKING:
+    from hanpuri.compact.editing.wide import Wide
+
+Reach = Literal["syllables", "wide"]
+"""How far restoring goes: syllables for syllables in their places, or whatever people hide by."""
+REACHES: tuple[str, ...] = ("syllables", "wide")
+WIDE = "wide"
+"""The shipped model that edits."""
+SOUND = "sound"
+"""The kind of hiding that keeps a syllable a syllable, one that sounds alike: what the model undoes."""
+
+# A GPU wants so many batches of text at a time, so that windows of one length fill its batches.
+CHUNK_BATCHES = 32
+
+
+class Edit(NamedTuple):
+    """One syllable that was restored: where it stands, what was read, what it became, how sure the model is."""
+
+    position: int
+    noisy: str
+    restored: str
+    confidence: float
+
+
+class PartEdit(NamedTuple):
+    """
+    With reach="wide": a part of the text that was restored, and how it was hidden.
+
+    It may be longer than what it became, or shorter; one of both may be empty.
+    """
+
+    position: int
+    noisy: str
+    restored: str
+    confidence: float
+    kind: str
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """
+    One restored text.
+
+    Attributes:
+        noisy: the input, in NFC.
+        text: the restored text, of the same length but with reach="wide".
+        confidence: the model's probability for each character of `text`; 1.0 where it has no say.
+        alternatives: if they were asked for: where in `noisy` the model is unsure, what it holds likeliest there, from
+            the syllable of `text` downwards.
+        parts: with reach="wide" what changed; else nothing, for it is what differs.
+    """
+
+    noisy: str
+    text: str
+    confidence: tuple[float, ...] = field(repr=False)
+    alternatives: Mapping[int, tuple[Alternative, ...]] = field(default_factory=dict, repr=False, hash=False)
+    parts: tuple[PartEdit, ...] | None = field(default=None, repr=False)
+
+    @cached_property
+    def edits(self) -> tuple[Edit, ...] | tuple[PartEdit, ...]:
+        """What changed, from left to right; put in place of what stood there, edits give the text."""
+        if self.parts is not None:
+            return self.parts
+        characters = zip(self.noisy, self.text, self.confidence, strict=True)
+        return tuple(
+            Edit(position, noisy, restored, confidence)
+            for position, (noisy, restored, confidence) in enumerate(characters)
+            if noisy != restored
+        )
+
+
+class Restorer:
+    """
+    A loaded model that restores texts.
+
+    >>> Restorer("base").restore(["확잠실읾 념뭄 잙앙욤"])[0].text
+    '화장실이 너무 작아요'
+    """
+
+    def __init__(
+        self,
+        model: str | Path = "base",
+        *,
+        threads: int | None = None,
+        feasible: str | None = None,
+        reach: Reach = "syllables",
+        spacing: bool = False,
+        device: str | None = None,
+    ) -> None:
+        """
+        Load a model.
+
+        Args:
+            model: the name of a shipped model, or the folder of one that was trained.
+            threads: processor threads to use; all that this process may use, if not given.
+            feasible: a noise profile; then only syllables that its rules can have turned into the noisy one are taken.
+            reach: "wide" reads other scripts, signs, loose letters and what is put in, too; lengths may change then.
+            spacing: with a wide reach, whether spaces are moved to where they belong.
+            device: where torch labels syllables, such as "cuda", for files of millions; without it, onnxruntime does
+                on the processor.
+
+        Raises:
+            ModelError: if the model is unknown, incomplete or damaged, or torch or the device is not there.
+            ValueError: if `threads` is not positive, the profile or the reach is unknown.
+        """
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads is {threads}; it has to be at least 1")
+        if reach not in REACHES:
+            raise ValueError(f"reach is {reach!r}; it has to be one of {', '.join(REACHES)}")
+        if spacing and reach != "wide":
+            raise ValueError("spacing was asked for; it needs reach='wide'")
+        self.reach, self.spacing = reach, spacing
+        self.files = ModelFiles.find(model)
+        self.threads = threads or count_usable_cpus()
+        self.restoring = Restoring(load_predictor(self.files, device), self.threads, feasible)
+
+    @cached_property
+    def _wide(self) -> "Wide":
+        from hanpuri.compact.editing.reader import EditReader
+        from hanpuri.compact.editing.wide import Wide
+
+        return Wide(EditReader.load(WIDE, self.threads), self.restoring, self.spacing)
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.files.name
+
+    def restore(self, texts: Sequence[str], *, alternatives: int = 0) -> list[Restoration]:
+        """
+        Restore texts; the result has their order and does not depend on what stands beside what.
+
+        Args:
+            texts: any texts. Each is brought to NFC; of that form, length, spacing and all but 가–힣 are kept, but
+                with a wide reach.
+            alternatives: how many syllables to name where the model is unsure, the one that is taken among them.
+
+        Raises:
+            ValueError: if `alternatives` is negative.
+        """
+        return list(self.restore_stream(texts, alternatives=alternatives))
+
+    def restore_stream(self, texts: Iterable[str], *, alternatives: int = 0) -> Iterator[Restoration]:
+        """Restore texts as they come, holding few of them in memory; see `restore`."""
+        if alternatives < 0:
+            raise ValueError(f"alternatives is {alternatives}; it has to be at least 0")
+        if self.reach == "wide":
+            return self._wide.restore_stream(texts, alternatives)
+        return self.restoring.restore_stream(texts, alternatives)
+
+
+def load_predictor(files: ModelFiles, device: str | None) -> Predictor:
+    """Load what labels syllables; see `Restorer`. Only one of both libraries is loaded with it."""
+    if device is None:
+        from hanpuri.compact.restoring.onnx_predictor import OnnxPredictor
+
+        return OnnxPredictor.load(files)
+    try:
+        from hanpuri.compact.restoring.torch_predictor import TorchPredictor
+    except ModuleNotFoundError as error:
+        found = f"found no {error.name}, which device {device} needs"
+        raise ModelError(found, 'pip install "hanpuri[train]", or leave the device out') from None
+    return TorchPredictor.load(files, device)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Texts on their way: what the model is to be asked of them, and what it has said so far."""
+
+    texts: list[str]
+    """In NFC."""
+    encoded: list[Encoded]
+    labels: list[Indices]
+    confidences: list[Confidences]
+    alternatives: list[dict[int, tuple[Alternative, ...]]]
+
+    def windows(self) -> Iterator[Window]:
+        """Cut the texts into what the model is asked; where no syllable stands there is nothing to restore."""
+        for number, one in enumerate(self.encoded):
+            for window in cut_windows(number, len(one.positions)):
+                if one.is_syllable[window.keep_start : window.keep_end].any():
+                    yield window
+
+
+Piece = tuple[Reading, Window]
+
+
+class Restoring:
+    """The way from texts to restorations, whatever network labels the syllables."""
+
+    def __init__(self, predictor: Predictor, threads: int = 1, feasible: str | None = None) -> None:
+        self.predictor, self.threads = predictor, threads
+        self.feasible = None if feasible is None else feasible_letters(feasible)
+
+    def restore_stream(self, texts: Iterable[str], alternatives: int = 0) -> Iterator[Restoration]:
+        """Restore texts chunk by chunk; on one thread, that is the caller's own."""
+        size = max(CHUNK_CHARACTERS, CHUNK_BATCHES * self.predictor.batch_items)
+        if self.threads == 1:
+            for chunk in take_chunks(texts, size):
+                yield from self._restore_chunk(chunk, alternatives, None)
+            return
+        with ThreadPoolExecutor(self.threads) as pool:
+            for chunk in take_chunks(texts, size):
+                yield from self._restore_chunk(chunk, alternatives, pool)
+
+    def _restore_chunk(
+        self, texts: Sequence[str], alternatives: int, pool: ThreadPoolExecutor | None
+    ) -> list[Restoration]:
+        reading = self.begin(texts)
+        batches = make_batches(reading.windows(), self.predictor.batch_items)
+        pieces = ([(reading, window) for window in batch] for batch in batches)
+        label = partial(self.label, alternatives=alternatives)
+        for _ in map(label, pieces) if pool is None else pool.map(label, pieces):
+            pass
+        return self.finish(reading)
+
+    def begin(self, texts: Sequence[str]) -> Reading:
+        """Read texts; whoever has had every one of the windows labelled may `finish`."""
+        normal = [unicodedata.normalize("NFC", text) for text in texts]
+        encoded = self.predictor.vocabulary.encode_all(normal)
+        labels = [np.zeros(len(one.positions), dtype=np.int64) for one in encoded]
+        confidences = [np.ones(len(one.positions), dtype=np.float32) for one in encoded]
+        return Reading(normal, encoded, labels, confidences, [{} for _ in normal])
+
+    def label(self, pieces: Sequence[Piece], alternatives: int = 0) -> None:
+        """Ask the model about windows of one length, of one or more readings, and note there what it says."""
+        features = np.stack([reading.encoded[w.text_number].features[w.start : w.end] for reading, w in pieces])
+        if self.feasible is None and not alternatives:
+            labels, confidences = self.predictor.predict(features)
+            scores = None
+        else:
+            scores = self.predictor.score(features)
+            labels, confidences = self._choose(scores, pieces)
+        for row, (reading, window) in enumerate(pieces):
+            kept = slice(window.keep_start - window.start, window.keep_end - window.start)
+            place = slice(window.keep_start, window.keep_end)
+            reading.labels[window.text_number][place] = labels[row, kept]
+            reading.confidences[window.text_number][place] = confidences[row, kept]
+            if alternatives and scores is not None:
+                self._note_alternatives(scores[row, kept], reading, window, alternatives)
+
+    def finish(self, reading: Reading) -> list[Restoration]:
+        """Write the texts of a reading whose windows are all labelled; in one go, as they were read."""
+        if not reading.texts:
+            return []
+        ends = np.cumsum([len(text) for text in reading.texts])
+        points = code_points("".join(reading.texts))
+        sure = np.ones(len(points), dtype=np.float64)
+        starts = [0, *ends.tolist()]
+        begins = np.repeat(starts[:-1], [len(one.positions) for one in reading.encoded])
+        items = np.flatnonzero(np.concatenate([one.is_syllable for one in reading.encoded]))
+        places = (np.concatenate([one.positions for one in reading.encoded]) + begins)[items]
+        chosen = np.concatenate(reading.labels)[items]
+        points[places] = np.where(chosen == KEEP, points[places], self.predictor.vocabulary.point_of_label[chosen])
+        sure[places] = np.concatenate(reading.confidences)[items]
+        restored, confidence = from_code_points(points), sure.round(4).tolist()
+        parts = zip(reading.texts, pairwise(starts), reading.alternatives, strict=True)
+        return [
+            Restoration(text, restored[start:end], tuple(confidence[start:end]), alternatives)
+            for text, (start, end), alternatives in parts
+        ]
+
+    def _choose(self, scores: Confidences, pieces: Sequence[Piece]) -> tuple[Indices, Confidences]:
+        if self.feasible is not None:
+            for row, (reading, window) in enumerate(pieces):
+                text, encoded = reading.texts[window.text_number], reading.encoded[window.text_number]
+                self._forbid_infeasible(scores[row], window, text, encoded)
+        labels = scores.argmax(-1)
+        best = np.take_along_axis(scores, labels[..., None], -1)
+        return labels, (1.0 / np.exp(scores - best).sum(-1)).astype(np.float32)
+
+    def _note_alternatives(self, scores: Confidences, reading: Reading, window: Window, most: int) -> None:
+        """Note what else the syllables could be of which the model is unsure; `scores` are those of the kept items."""
+        number, place = window.text_number, slice(window.keep_start, window.keep_end)
+        encoded, sure = reading.encoded[number], reading.confidences[number][place]
+        items = np.flatnonzero(encoded.is_syllable[place] & (sure.round(4) < UNSURE))
+        if len(items):
+            positions = encoded.positions[place][items]
+            own = code_points(reading.texts[number])[positions]
+            choices = find_alternatives(scores[items], sure[items], own, self.predictor.vocabulary.point_of_label, most)
+            reading.alternatives[number].update(zip(positions.tolist(), choices, strict=True))
+
+    def _forbid_infeasible(self, scores: Confidences, window: Window, text: str, encoded: Encoded) -> None:
+        """Set the scores of labels that the noise cannot have turned into the noisy syllable to −∞, in place."""
+        assert self.feasible is not None
+        is_syllable = encoded.is_syllable[window.start : window.end]
+        items = np.flatnonzero(is_syllable)
+        positions = encoded.positions[window.start : window.end][items]
+        first, last = positions[0], positions[-1] + 1
+        # One more character on each side: a syllable's originals depend on its neighbours.
+        left = max(0, first - 1)
+        points = code_points(text[left : last + 1])
+        order = np.cumsum(syllable_mask(points)) - 1
+        leads, vowels, tails = (mask[order[positions - left]] for mask in self.feasible.masks(points))
+        label_lead, label_vowel, label_tail = self.predictor.vocabulary.letters_of_label
+        allowed = leads[:, label_lead] & vowels[:, label_vowel] & tails[:, label_tail]
+        scores[items, 1:] = np.where(allowed, scores[items, 1:], -np.inf)

@@ -1,0 +1,65 @@
+"""
+The network itself as a predictor, on any torch device: for watching training, and for files of millions on a GPU.
+
+In:  features (B, T, 6).   Out: labels (B, T) and their probabilities. Needs torch.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hanpuri.compact.model_files import ModelFiles
+from hanpuri.compact.network import RestorerNetwork
+from hanpuri.compact.restoring.predictor import Confidences, Features
+from hanpuri.compact.shipped_weights import load_shipped
+from hanpuri.compact.vocabulary import Vocabulary
+from hanpuri.errors import ModelError
+from hanpuri.hangul import Indices
+
+# Items of a batch: a GPU is slowed by many small ones, a processor by what does not fit its caches.
+ITEMS_ON_CPU, ITEMS_ON_GPU = 32_768, 131_072
+
+
+class TorchPredictor:
+    """Labels with a `RestorerNetwork` in the precision that autocast gives on its device."""
+
+    def __init__(self, network: RestorerNetwork, vocabulary: Vocabulary) -> None:
+        self.network, self.vocabulary = network, vocabulary
+        self.device = next(network.parameters()).device
+        self.on_gpu = self.device.type == "cuda"
+        self.batch_items = ITEMS_ON_GPU if self.on_gpu else ITEMS_ON_CPU
+
+    @classmethod
+    def load(cls, files: ModelFiles, device: str) -> "TorchPredictor":
+        """
+        Read a shipped model's weights back from its quantised file; on a GPU they are kept in 16 bits.
+
+        Raises:
+            ModelError: if the file is not one that `export` writes, or torch finds no such device.
+        """
+        try:
+            where = torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
+            cause = str(error).splitlines()[0]
+            raise ModelError(f"device {device} cannot be used: {cause}", "leave the device out") from None
+        network, vocabulary, _ = load_shipped(files)
+        return cls(network.to(where, torch.bfloat16 if where.type == "cuda" else torch.float32), vocabulary)
+
+    def score(self, features: Features) -> Confidences:
+        """Give the scores of all labels, (B, T, num_labels)."""
+        scores: Confidences = self._scores(features).cpu().numpy()
+        return scores
+
+    def predict(self, features: Features) -> tuple[Indices, Confidences]:
+        """Take the most probable label of each item."""
+        scores = self._scores(features)
+        best, labels = scores.max(-1)
+        confidences = (best - scores.logsumexp(-1)).exp()
+        return labels.cpu().numpy().astype(np.int64), confidences.cpu().numpy()
+
+    @torch.inference_mode()
+    def _scores(self, features: Features) -> Tensor:
+        given = torch.from_numpy(features).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, self.on_gpu):
+            scores: Tensor = self.network(given).float()
+        return scores
