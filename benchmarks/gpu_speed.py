@@ -67,7 +67,7 @@ def network_rate(model: str, device: str) -> float:
 
     predictor = TorchPredictor.load(ModelFiles.find(model), device)
     line = "확잠실읾 념뭄 잙앙욤 " * WINDOW
-    one = predictor.vocabulary.encode_all([line])[0].features[:WINDOW]
+    one = predictor.vocabulary.encode(line).features[:WINDOW]
     features = np.repeat(one[None], predictor.batch_items // WINDOW, 0)
     return features[..., 0].size / measure(lambda: predictor.predict(features))
 

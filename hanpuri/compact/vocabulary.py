@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,10 +146,17 @@ class Vocabulary:
         """
         return self.encode_all([text])[0]
 
-    def encode_all(self, texts: Sequence[str]) -> list[Encoded]:
-        """Read texts in one go: what numpy takes for a call, it takes once for all of them."""
+    def encode_all(self, texts: Sequence[str]) -> tuple[Encoded, list[int]]:
+        """
+        Read texts in one go: what numpy takes for a call, it takes once for all of them.
+
+        Returns:
+            the items of all texts, one text behind the other, each with its positions in its own text; and where the
+            items of each text begin, with the end of the last.
+        """
         if not texts:
-            return []
+            nothing = np.empty(0, dtype=np.int64)
+            return Encoded(np.empty((0, NUM_FEATURES), dtype=np.int32), nothing, nothing.astype(bool)), [0]
         points = code_points("\n" + "\n\n".join(texts) + "\n")
         ends = np.cumsum([len(text) + 2 for text in texts])
         items = np.flatnonzero(points != SPACE)
@@ -162,8 +168,7 @@ class Vocabulary:
         begins = np.repeat(ends - [len(text) + 1 for text in texts], np.diff(bounds))
         positions, is_syllable = items - begins, symbols < NUM_SYLLABLES
         positions[np.array(bounds[1:]) - 1] = -1
-        slices = [slice(*pair) for pair in pairwise(bounds)]
-        return [Encoded(features[part], positions[part], is_syllable[part]) for part in slices]
+        return Encoded(features, positions, is_syllable), bounds
 
     def _features(self, symbols: Indices, spaced: Mask) -> npt.NDArray[np.int32]:
         features = np.empty((len(symbols), NUM_FEATURES), dtype=np.int32)

@@ -140,8 +140,11 @@ def test_the_symbol_of_any_character_splits_into_a_syllable_or_another_character
 
 @given(st.lists(st.text(st.sampled_from(" \n방이!?a\ud800")), max_size=6))
 def test_texts_that_are_read_together_are_read_as_each_alone(texts):
-    for alone, together in zip(map(VOCABULARY.encode, texts), VOCABULARY.encode_all(texts), strict=True):
-        assert [part.tolist() for part in together] == [part.tolist() for part in alone]
+    together, starts = VOCABULARY.encode_all(texts)
+    assert len(starts) == len(texts) + 1
+    assert starts[-1] == len(together.positions)
+    for text, start, end in zip(texts, starts[:-1], starts[1:], strict=True):
+        assert [part[start:end].tolist() for part in together] == [part.tolist() for part in VOCABULARY.encode(text)]
 
 
 # --- labels

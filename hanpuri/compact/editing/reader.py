@@ -79,7 +79,7 @@ class TextsBegun:
         """Cut the texts into what the network is asked; where nothing but spaces stands there is nothing to ask."""
         for number, one in enumerate(self.encoded):
             if len(one.positions) > NUM_LINE_BREAKS:
-                yield from cut_windows(number, len(one.positions))
+                yield from cut_windows(number, 0, len(one.positions))
 
 
 EditPiece = tuple[TextsBegun, Window]

@@ -13,16 +13,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.restoring.alternatives import UNSURE, Alternative, find_alternatives
 from hanpuri.compact.restoring.predictor import Confidences, Predictor
-from hanpuri.compact.restoring.windows import CHUNK_CHARACTERS, Window, cut_windows, make_batches, take_chunks
+from hanpuri.compact.restoring.windows import (
+    CHUNK_CHARACTERS,
+    WINDOW,
+    Window,
+    cut_windows,
+    make_batches,
+    take_chunks,
+)
 from hanpuri.compact.vocabulary import KEEP, Encoded
 from hanpuri.errors import ModelError
 from hanpuri.hangul import Indices, code_points, from_code_points, syllable_mask
@@ -32,6 +39,7 @@ from hanpuri.runs import count_usable_cpus
 if TYPE_CHECKING:
     from hanpuri.compact.editing.wide import Wide
 
+Item = TypeVar("Item")
 Reach = Literal["syllables", "wide"]
 """How far restoring goes: syllables for syllables in their places, or whatever people hide by."""
 REACHES: tuple[str, ...] = ("syllables", "wide")
@@ -194,22 +202,51 @@ def load_predictor(files: ModelFiles, device: str | None) -> Predictor:
     return TorchPredictor.load(files, device)
 
 
+def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """
+    Make the next item on a thread of its own while the caller has the one before.
+
+    >>> list(read_ahead(iter("abc")))
+    ['a', 'b', 'c']
+    """
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = reader.submit(next, items, None)
+            yield item
+
+
 @dataclass(frozen=True)
 class Reading:
-    """Texts on their way: what the model is to be asked of them, and what it has said so far."""
+    """
+    Texts on their way: what the model is to be asked of them, and what it has said so far.
+
+    Their items lie one text behind the other, N in all: an array for all of them costs what one for each text would.
+    """
 
     texts: list[str]
     """In NFC."""
-    encoded: list[Encoded]
-    labels: list[Indices]
-    confidences: list[Confidences]
+    encoded: Encoded
+    starts: list[int]
+    """Where the items of each text begin, and the end of the last."""
+    labels: Indices
+    """(N,)"""
+    confidences: Confidences
+    """(N,)"""
     alternatives: list[dict[int, tuple[Alternative, ...]]]
 
     def windows(self) -> Iterator[Window]:
         """Cut the texts into what the model is asked; where no syllable stands there is nothing to restore."""
-        for number, one in enumerate(self.encoded):
-            for window in cut_windows(number, len(one.positions)):
-                if one.is_syllable[window.keep_start : window.keep_end].any():
+        syllables_before = np.concatenate([[0], np.cumsum(self.encoded.is_syllable)])
+        syllables = np.diff(syllables_before[self.starts]).tolist()
+        for number, (start, end) in enumerate(pairwise(self.starts)):
+            if not syllables[number]:
+                continue
+            if end - start <= WINDOW:
+                yield Window(number, start, end, start, end)
+                continue
+            for window in cut_windows(number, start, end):
+                if syllables_before[window.keep_start] < syllables_before[window.keep_end]:
                     yield window
 
 
@@ -226,36 +263,38 @@ class Restoring:
     def restore_stream(self, texts: Iterable[str], alternatives: int = 0) -> Iterator[Restoration]:
         """Restore texts chunk by chunk; on one thread, that is the caller's own."""
         size = max(CHUNK_CHARACTERS, CHUNK_BATCHES * self.predictor.batch_items)
+        chunks = take_chunks(texts, size)
         if self.threads == 1:
-            for chunk in take_chunks(texts, size):
-                yield from self._restore_chunk(chunk, alternatives, None)
+            readings = (self._read_chunk(chunk, alternatives, None) for chunk in chunks)
+            yield from chain.from_iterable(map(self.finish, readings))
             return
         with ThreadPoolExecutor(self.threads) as pool:
-            for chunk in take_chunks(texts, size):
-                yield from self._restore_chunk(chunk, alternatives, pool)
+            # A GPU is not to wait while texts are written; processors have no time to spare, and ctrl-C none to wait.
+            is_ahead = size > CHUNK_CHARACTERS
+            readings = (self._read_chunk(chunk, alternatives, pool) for chunk in chunks)
+            yield from chain.from_iterable(map(self.finish, read_ahead(readings) if is_ahead else readings))
 
-    def _restore_chunk(
-        self, texts: Sequence[str], alternatives: int, pool: ThreadPoolExecutor | None
-    ) -> list[Restoration]:
+    def _read_chunk(self, texts: Sequence[str], alternatives: int, pool: ThreadPoolExecutor | None) -> Reading:
+        """Have all windows of some texts labelled."""
         reading = self.begin(texts)
         batches = make_batches(reading.windows(), self.predictor.batch_items)
         pieces = ([(reading, window) for window in batch] for batch in batches)
         label = partial(self.label, alternatives=alternatives)
         for _ in map(label, pieces) if pool is None else pool.map(label, pieces):
             pass
-        return self.finish(reading)
+        return reading
 
     def begin(self, texts: Sequence[str]) -> Reading:
         """Read texts; whoever has had every one of the windows labelled may `finish`."""
         normal = [unicodedata.normalize("NFC", text) for text in texts]
-        encoded = self.predictor.vocabulary.encode_all(normal)
-        labels = [np.zeros(len(one.positions), dtype=np.int64) for one in encoded]
-        confidences = [np.ones(len(one.positions), dtype=np.float32) for one in encoded]
-        return Reading(normal, encoded, labels, confidences, [{} for _ in normal])
+        encoded, starts = self.predictor.vocabulary.encode_all(normal)
+        labels = np.zeros(starts[-1], dtype=np.int64)
+        confidences = np.ones(starts[-1], dtype=np.float32)
+        return Reading(normal, encoded, starts, labels, confidences, [{} for _ in normal])
 
     def label(self, pieces: Sequence[Piece], alternatives: int = 0) -> None:
         """Ask the model about windows of one length, of one or more readings, and note there what it says."""
-        features = np.stack([reading.encoded[w.text_number].features[w.start : w.end] for reading, w in pieces])
+        features = np.stack([reading.encoded.features[w.start : w.end] for reading, w in pieces])
         if self.feasible is None and not alternatives:
             labels, confidences = self.predictor.predict(features)
             scores = None
@@ -264,9 +303,8 @@ class Restoring:
             labels, confidences = self._choose(scores, pieces)
         for row, (reading, window) in enumerate(pieces):
             kept = slice(window.keep_start - window.start, window.keep_end - window.start)
-            place = slice(window.keep_start, window.keep_end)
-            reading.labels[window.text_number][place] = labels[row, kept]
-            reading.confidences[window.text_number][place] = confidences[row, kept]
+            reading.labels[window.keep_start : window.keep_end] = labels[row, kept]
+            reading.confidences[window.keep_start : window.keep_end] = confidences[row, kept]
             if alternatives and scores is not None:
                 self._note_alternatives(scores[row, kept], reading, window, alternatives)
 
@@ -278,12 +316,11 @@ class Restoring:
         points = code_points("".join(reading.texts))
         sure = np.ones(len(points), dtype=np.float64)
         starts = [0, *ends.tolist()]
-        begins = np.repeat(starts[:-1], [len(one.positions) for one in reading.encoded])
-        items = np.flatnonzero(np.concatenate([one.is_syllable for one in reading.encoded]))
-        places = (np.concatenate([one.positions for one in reading.encoded]) + begins)[items]
-        chosen = np.concatenate(reading.labels)[items]
+        items = np.flatnonzero(reading.encoded.is_syllable)
+        places = (reading.encoded.positions + np.repeat(starts[:-1], np.diff(reading.starts)))[items]
+        chosen = reading.labels[items]
         points[places] = np.where(chosen == KEEP, points[places], self.predictor.vocabulary.point_of_label[chosen])
-        sure[places] = np.concatenate(reading.confidences)[items]
+        sure[places] = reading.confidences[items]
         restored, confidence = from_code_points(points), sure.round(4).tolist()
         parts = zip(reading.texts, pairwise(starts), reading.alternatives, strict=True)
         return [
@@ -294,8 +331,7 @@ class Restoring:
     def _choose(self, scores: Confidences, pieces: Sequence[Piece]) -> tuple[Indices, Confidences]:
         if self.feasible is not None:
             for row, (reading, window) in enumerate(pieces):
-                text, encoded = reading.texts[window.text_number], reading.encoded[window.text_number]
-                self._forbid_infeasible(scores[row], window, text, encoded)
+                self._forbid_infeasible(scores[row], window, reading.texts[window.text_number], reading.encoded)
         labels = scores.argmax(-1)
         best = np.take_along_axis(scores, labels[..., None], -1)
         return labels, (1.0 / np.exp(scores - best).sum(-1)).astype(np.float32)
@@ -303,7 +339,7 @@ class Restoring:
     def _note_alternatives(self, scores: Confidences, reading: Reading, window: Window, most: int) -> None:
         """Note what else the syllables could be of which the model is unsure; `scores` are those of the kept items."""
         number, place = window.text_number, slice(window.keep_start, window.keep_end)
-        encoded, sure = reading.encoded[number], reading.confidences[number][place]
+        encoded, sure = reading.encoded, reading.confidences[place]
         items = np.flatnonzero(encoded.is_syllable[place] & (sure.round(4) < UNSURE))
         if len(items):
             positions = encoded.positions[place][items]

@@ -18,7 +18,7 @@ CHUNK_CHARACTERS = 200_000
 
 
 class Window(NamedTuple):
-    """The items [start, end) of one text; of these, [keep_start, keep_end) are taken from it."""
+    """The items [start, end), all of one text; of these, [keep_start, keep_end) are taken from it."""
 
     text_number: int
     start: int
@@ -27,19 +27,19 @@ class Window(NamedTuple):
     keep_end: int
 
 
-def cut_windows(text_number: int, num_items: int) -> Iterator[Window]:
+def cut_windows(text_number: int, first: int, after: int) -> Iterator[Window]:
     """
-    Cut a text of `num_items` items into as few windows as can be, of one length; a short text is one window.
+    Cut the items [first, after) of a text into as few windows as can be, of one length; a short text is one window.
 
-    >>> [(window.start, window.end, window.keep_start, window.keep_end) for window in cut_windows(0, 700)]
+    >>> [(window.start, window.end, window.keep_start, window.keep_end) for window in cut_windows(0, 0, 700)]
     [(0, 298, 0, 250), (202, 500, 250, 452), (402, 700, 452, 700)]
     """
-    shared = 2 * OVERLAP
+    num_items, shared = after - first, 2 * OVERLAP
     count = max(1, math.ceil((num_items - shared) / (WINDOW - shared)))
     length = math.ceil((num_items + (count - 1) * shared) / count)
-    kept = 0
+    kept = first
     for number in range(count):
-        start = min(number * (length - shared), num_items - length)
+        start = first + min(number * (length - shared), num_items - length)
         keep_end = start + length - (OVERLAP if number < count - 1 else 0)
         yield Window(text_number, start, start + length, kept, keep_end)
         kept = keep_end

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hanpuri.compact.restoring.onnx_predictor import OnnxPredictor
-from hanpuri.compact.restoring.runtime import Restoration, Restorer, Restoring
+from hanpuri.compact.restoring.runtime import Restoration, Restorer, Restoring, read_ahead
 from hanpuri.compact.restoring.windows import OVERLAP, WINDOW, cut_windows, make_batches
 from hanpuri.hangul import is_syllable
 from hanpuri.noise.channel import feasible_originals
@@ -223,27 +223,59 @@ def test_a_stream_without_end_is_restored_as_it_comes(small):
     assert [restored.text[-7:] for restored in islice(stream, 6)] == ["-" * 7, "너무 좋았어요"] * 3
 
 
+# --- reading ahead
+
+
+def test_what_is_read_ahead_keeps_its_order_and_its_fault_comes_in_its_turn():
+    made = []
+
+    def items():
+        for number in range(3):
+            made.append(number)
+            yield number + 1
+        raise OSError("the disk is gone")
+
+    ahead = read_ahead(items())
+    assert next(ahead) == 1
+    assert next(ahead) == 2
+    assert made[:2] == [0, 1]
+    assert next(ahead) == 3
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(ahead)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_device_of_torch_restores_chunk_after_chunk_as_one_text_after_the_other(pairs, monkeypatch, threads):
+    monkeypatch.setattr("hanpuri.compact.restoring.torch_predictor.ITEMS_ON_CPU", 7_000)  # chunks of 224,000 characters
+    restorer = Restorer("small", device="cpu", threads=threads)
+    texts = [noisy for noisy, _ in pairs[:4]] + ["", " ", "a" * 230_000, "b" * 230_000] + [pairs[0][0]]
+    found = list(restorer.restore_stream(iter(texts)))
+    assert [len(one.text) for one in found] == [len(text) for text in texts]
+    assert [one.text for one in found[:4]] == [restorer.restore([text])[0].text for text in texts[:4]]
+    assert found[-1].text == found[0].text
+
+
 # --- windows
 
 
-@given(st.integers(2, 5000))
-@example(WINDOW)
-@example(WINDOW + 1)
-def test_windows_take_every_item_once_and_leave_their_inner_edges_to_others(num_items):
-    windows = list(cut_windows(7, num_items))
-    assert [item for w in windows for item in range(w.keep_start, w.keep_end)] == list(range(num_items))
+@given(st.integers(2, 5000), st.integers(0, 1000))
+@example(WINDOW, 0)
+@example(WINDOW + 1, 0)
+def test_windows_take_every_item_once_and_leave_their_inner_edges_to_others(num_items, first):
+    windows = list(cut_windows(7, first, first + num_items))
+    assert [item for w in windows for item in range(w.keep_start, w.keep_end)] == [*range(first, first + num_items)]
     assert len({w.end - w.start for w in windows}) == 1
     for window in windows:
         assert window.text_number == 7
-        assert 0 <= window.start <= window.keep_start < window.keep_end <= window.end <= num_items
+        assert first <= window.start <= window.keep_start < window.keep_end <= window.end <= first + num_items
         assert window.end - window.start <= WINDOW
-        assert window.start == 0 or window.keep_start - window.start >= OVERLAP
-        assert window.end == num_items or window.end - window.keep_end >= OVERLAP
+        assert window.start == first or window.keep_start - window.start >= OVERLAP
+        assert window.end == first + num_items or window.end - window.keep_end >= OVERLAP
 
 
 @given(st.lists(st.integers(2, 900), max_size=20), st.integers(1, 2000))
 def test_batches_hold_every_window_once_and_one_length_each(sizes, batch_items):
-    windows = [window for number, size in enumerate(sizes) for window in cut_windows(number, size)]
+    windows = [window for number, size in enumerate(sizes) for window in cut_windows(number, 0, size)]
     batches = list(make_batches(windows, batch_items))
     assert sorted(window for batch in batches for window in batch) == sorted(windows)
     for batch in batches:
@@ -269,7 +301,7 @@ def test_a_text_of_many_windows_is_restored_as_well_as_its_sentences(base, long_
 def test_windows_agree_where_they_overlap(base, long_pair):
     predictor = base.restoring.predictor
     encoded = predictor.vocabulary.encode(long_pair[0])
-    windows = list(cut_windows(0, len(encoded.positions)))
+    windows = list(cut_windows(0, 0, len(encoded.positions)))
     labels = [predictor.predict(encoded.features[None, w.start : w.end])[0][0] for w in windows]
     agree = []
     for (left, left_labels), (right, right_labels) in zip(
