@@ -37,7 +37,13 @@ class NoiseSettings(Settings):
     partial: float = Field(default=0.15, ge=0, le=1, description="Rows of which a random share of syllables changes.")
     hand: float = Field(default=0.10, ge=0, le=1, description="Rows with the wider letter tables of the hand profile.")
     sliders: float = Field(default=0.05, ge=0, le=1, description="Rows whose four sliders stand anywhere.")
-    any_syllable: float = Field(default=0.05, ge=0, le=1, description="Rows not held to KS X 1001.")
+    any_syllable: float = Field(default=0.05, ge=0, le=1, description="Of the other rows, those not held to KS X 1001.")
+    hand_any_syllable: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Of the rows by hand, those not held to KS X 1001: who types is held to no table.",
+    )
 
 
 class NetworkSettings(Settings):

@@ -98,11 +98,12 @@ class Noiser(nn.Module):
     def _row_settings(self, symbols: Tensor) -> RowSettings:
         draws = torch.rand(7, len(symbols), 1, device=symbols.device)
         sliders = torch.where(draws[0] < self.settings.sliders, draws[1:5], 0.5)
+        by_hand = draws[5] < self.settings.hand
         return RowSettings(
             liaison=sliders[0],
             doubling=sliders[1],
             num_changed_places=(3 * sliders[2]).ceil(),
             tail_insertion=sliders[3],
-            tables=torch.where(draws[5] < self.settings.hand, HAND_TABLES, AIRBNB_TABLES),
-            ks_x_1001=draws[6] >= self.settings.any_syllable,
+            tables=torch.where(by_hand, HAND_TABLES, AIRBNB_TABLES),
+            ks_x_1001=draws[6] >= torch.where(by_hand, self.settings.hand_any_syllable, self.settings.any_syllable),
         )

@@ -19,7 +19,7 @@ from hanpuri.hangul import code_points, is_ks_x_1001, is_syllable
 from hanpuri.noise.airbnb import generate
 from hanpuri.noise.channel import feasible_originals
 
-FULL = {"clean": 0, "partial": 0, "hand": 0, "sliders": 0, "any_syllable": 0}
+FULL = {"clean": 0, "partial": 0, "hand": 0, "sliders": 0, "any_syllable": 0, "hand_any_syllable": 0}
 COUNT = 40
 
 
@@ -141,9 +141,17 @@ def test_what_is_learnt_is_what_the_runtime_holds_to_be_feasible(text, vocabular
         assert all(clean in allowed for clean, allowed in zip(text, originals, strict=True))
 
 
-@pytest.mark.parametrize(("any_syllable", "held"), [(0, True), (1, False)])
-def test_noisy_syllables_are_held_to_ks_x_1001_unless_the_row_is_not(text, vocabulary, any_syllable, held):
-    features, _ = noise(text, vocabulary, any_syllable=any_syllable)
+@pytest.mark.parametrize(
+    ("shares", "held"),
+    [
+        ({}, True),
+        ({"any_syllable": 1}, False),
+        ({"hand": 1, "any_syllable": 1}, True),
+        ({"hand": 1, "hand_any_syllable": 1}, False),
+    ],
+)
+def test_noisy_syllables_are_held_to_ks_x_1001_unless_the_row_is_not(text, vocabulary, shares, held):
+    features, _ = noise(text, vocabulary, **shares)
     noisy = "".join(spell(row, text) for row in features)
     assert all(is_ks_x_1001(character) for character in noisy if is_syllable(character)) is held
 
