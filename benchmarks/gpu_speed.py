@@ -3,7 +3,7 @@ How many syllables a second the torch path restores, on a GPU or any other devic
 
 In:  eval/reviews_silver_dev.jsonl, many times over.   Out: a line a model and number of threads.
 
-    python benchmarks/gpu_speed.py [--device cuda] [--copies 200] [--models base small] [--threads 1 4]
+    python benchmarks/gpu_speed.py [--device cuda] [--copies 50] [--models base small] [--threads 1 2]
 
 "whole" is `Restorer(model, device=…).restore_stream`, from texts to restorations with their confidences; "network" is
 the features of one batch, put on the device, labelled and fetched back. Both behind a first pass that is not counted.
@@ -26,16 +26,16 @@ from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.hangul import syllable_mask
 
 REVIEWS = Path("eval/reviews_silver_dev.jsonl")
-WINDOW, TIMES = 128, 5
+WINDOW, TIMES = 128, 3
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--copies", type=int, default=200)
+    parser.add_argument("--copies", type=int, default=50)
     parser.add_argument("--models", nargs="*", default=["base", "small"])
-    parser.add_argument("--threads", type=int, nargs="*", default=[1, 4])
+    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     options = parser.parse_args()
     texts = [json.loads(line)["noisy"] for line in REVIEWS.read_text(encoding="utf-8").splitlines()] * options.copies
     syllables = sum(map(count_syllables, texts[: len(texts) // options.copies])) * options.copies
