@@ -12,7 +12,12 @@ FieldName = Annotated[str | None, typer.Option("--field", "--column", help="The 
 Encoding = Annotated[str, typer.Option(help="Encoding of the input, such as cp949.")]
 Format = Annotated[str | None, typer.Option(help="text, csv, tsv, jsonl or parquet, if the name does not say it.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, to stdout.")]
-Model = Annotated[str, typer.Option(help="base, small, or the folder of a trained model.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="base, small, or the folder of a trained model; base+small for the mean of both, better and slower."
+    ),
+]
 Reach = Annotated[
     str, typer.Option(help="syllables, which keeps length and spacing; or wide: signs, other scripts, loose letters.")
 ]

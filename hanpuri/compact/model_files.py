@@ -21,6 +21,7 @@ from hanpuri.runs import sha256_of
 SHIPPED = Path(__file__).parent.parent / "models"
 NEEDED = ("model.onnx", "vocabulary.json")
 SUMS = "SHA256SUMS"
+JOIN = "+"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,21 @@ class ModelFiles:
         except OSError as error:
             found = f"the model {str(model)!r} cannot be read: {error.strerror}"
             raise ModelError(found, "see that this user may read its folder and what is in it") from None
+
+    @classmethod
+    def find_all(cls, model: str | Path) -> "tuple[ModelFiles, ...]":
+        """
+        Find a model, or those that answer together: "base+small".
+
+        Raises:
+            ModelError: as `find`.
+        """
+        if isinstance(model, Path) or JOIN not in model or Path(model).is_dir():
+            return (cls.find(model),)
+        names = model.split(JOIN)
+        if "" in names:
+            raise ModelError(f"{model!r} leaves out a model's name", "write the names as in base+small")
+        return tuple(cls.find(name) for name in names)
 
     @classmethod
     def _find(cls, model: str | Path) -> "ModelFiles":

@@ -28,7 +28,7 @@ class CompactEngine:
     @classmethod
     def load(cls, settings: EngineSettings) -> Self:
         """
-        Load the model of `compact:base`, `compact:runs/mine`; `base` if none is named.
+        Load the model of `compact:base`, `compact:runs/mine`, `compact:base+small`; `base` if none is named.
 
         With `aligned=airbnb` it takes only syllables that this noise can come from; length and spacing it keeps anyway.
         With `reach=wide` it keeps neither, and reads what is hidden in other ways, too; with `spacing` it moves spaces.
@@ -39,10 +39,9 @@ class CompactEngine:
         feasible = settings.aligned if settings.aligned in ("airbnb", "hand") else None
         name, reach = settings.model or "base", settings.reach
         restorer = Restorer(name, threads=settings.threads, feasible=feasible, reach=reach, spacing=settings.spacing)
-        written = sorted((file.name, file.stat().st_mtime_ns) for file in restorer.files.folder.glob("*.onnx"))
-        return cls(
-            settings.name, restorer, f"compact {restorer.files.folder} {written} {feasible} {reach} {settings.spacing}"
-        )
+        networks = [files.network for files in restorer.members]
+        written = [(str(network), network.stat().st_mtime_ns) for network in networks]
+        return cls(settings.name, restorer, f"compact {written} {feasible} {reach} {settings.spacing}")
 
     def prompt(self, row: Fields, name: str) -> str:
         """

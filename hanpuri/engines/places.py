@@ -24,7 +24,7 @@ def check_place(settings: EngineSettings) -> None:
         case "compact":
             from hanpuri.compact.model_files import ModelFiles
 
-            ModelFiles.find(settings.model or "base")
+            ModelFiles.find_all(settings.model or "base")
         case "llamacpp":
             from hanpuri.engines.llamacpp import find_file
 

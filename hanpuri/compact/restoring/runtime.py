@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from hanpuri.compact.model_files import ModelFiles
+from hanpuri.compact.model_files import JOIN, ModelFiles
 from hanpuri.compact.restoring.alternatives import UNSURE, Alternative, find_alternatives
 from hanpuri.compact.restoring.predictor import Confidences, Predictor
 from hanpuri.compact.restoring.windows import (
@@ -130,7 +130,8 @@ class Restorer:
         Load a model.
 
         Args:
-            model: the name of a shipped model, or the folder of one that was trained.
+            model: the name of a shipped model, or the folder of one that was trained; or several, joined by "+": the
+                mean of what "base+small" hold probable is right more often than each, and takes the time of both.
             threads: processor threads to use; all that this process may use, if not given.
             feasible: a noise profile; then only syllables that its rules can have turned into the noisy one are taken.
             reach: "wide" reads other scripts, signs, loose letters and what is put in, too; lengths may change then.
@@ -139,7 +140,8 @@ class Restorer:
                 on the processor.
 
         Raises:
-            ModelError: if the model is unknown, incomplete or damaged, or torch or the device is not there.
+            ModelError: if a model is unknown, incomplete or damaged, models that are to answer together label with
+                other syllables, or torch or the device is not there.
             ValueError: if `threads` is not positive, the profile or the reach is unknown.
         """
         if threads is not None and threads < 1:
@@ -149,9 +151,9 @@ class Restorer:
         if spacing and reach != "wide":
             raise ValueError("spacing was asked for; it needs reach='wide'")
         self.reach, self.spacing = reach, spacing
-        self.files = ModelFiles.find(model)
+        self.members = ModelFiles.find_all(model)
         self.threads = threads or count_usable_cpus()
-        self.restoring = Restoring(load_predictor(self.files, device), self.threads, feasible)
+        self.restoring = Restoring(load_predictors(self.members, device), self.threads, feasible)
 
     @cached_property
     def _wide(self) -> "Wide":
@@ -162,8 +164,8 @@ class Restorer:
 
     @property
     def model(self) -> str:
-        """The model's name."""
-        return self.files.name
+        """The model's name, or the names of those that answer together."""
+        return JOIN.join(files.name for files in self.members)
 
     def restore(self, texts: Sequence[str], *, alternatives: int = 0) -> list[Restoration]:
         """
@@ -186,6 +188,20 @@ class Restorer:
         if self.reach == "wide":
             return self._wide.restore_stream(texts, alternatives)
         return self.restoring.restore_stream(texts, alternatives)
+
+
+def load_predictors(members: Sequence[ModelFiles], device: str | None) -> Predictor:
+    """Load what labels syllables: a model, or several that answer together; see `Restorer`."""
+    predictors = [load_predictor(files, device) for files in members]
+    if len(predictors) == 1:
+        return predictors[0]
+    from hanpuri.compact.restoring.mean_predictor import MeanPredictor
+
+    try:
+        return MeanPredictor(predictors)
+    except ValueError as error:
+        names = " and ".join(str(files.folder) for files in members)
+        raise ModelError(f"{names} cannot answer together: {error}", "name models of one vocabulary") from None
 
 
 def load_predictor(files: ModelFiles, device: str | None) -> Predictor:

@@ -50,12 +50,13 @@ class CompactModel:
             ModelError: as `Restorer`.
         """
         restorer = Restorer(model, threads=1)
+        (files,) = restorer.members
         self.name = name
-        self.created = int(restorer.files.network.stat().st_mtime)
+        self.created = int(files.network.stat().st_mtime)
         self.threads_alone = min(threads, THREADS_ALONE)
         self.restoring = self.restoring_alone = restorer.restoring
         if self.threads_alone > 1:
-            self.restoring_alone = Restoring(OnnxPredictor.load(restorer.files, self.threads_alone))
+            self.restoring_alone = Restoring(OnnxPredictor.load(files, self.threads_alone))
         for restoring in {self.restoring, self.restoring_alone}:
             list(restoring.restore_stream(["확잠실읾"]))
         self.reader = load_reader()
