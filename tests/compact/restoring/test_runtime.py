@@ -207,7 +207,7 @@ def test_a_sentence_gets_the_same_confidences_alone_and_among_others(pairs, prof
 @pytest.mark.parametrize("length", [2, 3, 7, 33, WINDOW])
 def test_a_row_gets_the_same_bits_alone_and_in_a_batch_and_from_threads_that_share_it(request, pairs, model, length):
     restorer = request.getfixturevalue(model)
-    predictor, shared = restorer.restoring.predictor, OnnxPredictor.load(restorer.files, threads=2)
+    predictor, shared = restorer.restoring.predictor, OnnxPredictor.load(restorer.members[0], threads=2)
     stream = predictor.vocabulary.encode("\n".join(noisy for noisy, _ in pairs)).features
     rows = np.stack([stream[first : first + length] for first in range(5)])
     together = *predictor.predict(rows), predictor.score(rows)
