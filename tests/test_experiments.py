@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.llm_experiments import tables
-from benchmarks.llm_experiments.pretraining import LAW, SIZES, TINY, large_tokens, name_of, sets_of
+from benchmarks.llm_experiments.pretraining import LAW, SIZES, TINY, foretell, large_tokens, name_of, sets_of
 from benchmarks.llm_experiments.rates import matrices, operations, speed
 from benchmarks.llm_experiments.restoring import filled, train_command
 from benchmarks.llm_experiments.ways import BASE, WAYS, Way
@@ -67,6 +67,19 @@ def test_the_law_has_three_sizes_crossed_with_three_amounts():
     assert large_tokens(OPTIONS) == (112_743_424, 262_144_000)
     assert large_tokens(Namespace(tiny=True, overrides=[])) == (112_743_424, 2000 * 4 * 64)
     assert all("=" in one for one in TINY)
+
+
+def test_nothing_is_foretold_once_the_large_run_has_begun_but_what_was_foretold_stands(tmp_path, capsys):
+    options = Namespace(runs=tmp_path, results=tmp_path, tiny=False, overrides=[])
+    (tmp_path / "korean-llama").mkdir()
+    (tmp_path / "korean-llama" / "metrics.jsonl").write_text("", encoding="utf-8")
+    assert foretell(options) == 2
+    assert "it is too late to foretell it" in capsys.readouterr().err
+    written = json.dumps({"when": "2026-11-23T04:29:14+00:00"})
+    (tmp_path / "foretold.json").write_text(written, encoding="utf-8")
+    assert foretell(options) == 0
+    assert "the prediction of 2026-11-23T04:29:14+00:00 stands" in capsys.readouterr().out
+    assert (tmp_path / "foretold.json").read_text(encoding="utf-8") == written
 
 
 def test_operations_are_those_of_products_and_attention():

@@ -176,9 +176,14 @@ def large_tokens(options: argparse.Namespace) -> tuple[int, int]:
 
 
 def foretell(options: argparse.Namespace) -> int:
-    """Fit the small runs and write down what they say of the large one, unless it is there already."""
+    """Fit the small runs and write down what they say of the large one; once that has begun, what was written stands."""
     place = options.results / "foretold.json"
     if (options.runs / RECIPE / "metrics.jsonl").exists():
+        if place.is_file():
+            print(
+                f"{RECIPE} has begun; the prediction of {json.loads(place.read_text(encoding='utf-8'))['when']} stands"
+            )
+            return 0
         print(f"{options.runs / RECIPE} is there: it is too late to foretell it", file=sys.stderr)
         return 2
     parameters, tokens = large_tokens(options)
