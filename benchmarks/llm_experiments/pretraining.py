@@ -176,7 +176,7 @@ def large_tokens(options: argparse.Namespace) -> tuple[int, int]:
 
 
 def foretell(options: argparse.Namespace) -> int:
-    """Fit the small runs and write down what they say of the large one; once that has begun, what was written stands."""
+    """Fit the small runs, and write what they say of the large one; once that has begun, what was written stands."""
     place = options.results / "foretold.json"
     if (options.runs / RECIPE / "metrics.jsonl").exists():
         if place.is_file():
