@@ -19,7 +19,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -38,6 +38,7 @@ from hanpuri.engines.cache import AnswerCache  # noqa: E402
 from hanpuri.engines.opening import open_engine  # noqa: E402
 from hanpuri.engines.settings import parse_engine  # noqa: E402
 from hanpuri.evaluation.evaluate import Evaluation, evaluate  # noqa: E402
+from hanpuri.evaluation.metrics.tallies import pooled  # noqa: E402
 from hanpuri.evaluation.rows import RowSet, read_rows  # noqa: E402
 from hanpuri.evaluation.significance import difference  # noqa: E402
 
@@ -83,8 +84,17 @@ def thin(row_set: RowSet, num_rows: int | None) -> RowSet:
     total = len(row_set.rows)
     if num_rows is None or num_rows >= total:
         return row_set
-    places = [place * total // num_rows for place in range(num_rows)]
-    return replace(row_set, rows=tuple(row_set.rows[place] for place in places))
+    return replace(row_set, rows=tuple(row_set.rows[place] for place in thin_places(total, num_rows)))
+
+
+def thin_places(total: int, num_rows: int) -> list[int]:
+    """
+    Choose places evenly.
+
+    >>> thin_places(10, 3)
+    [0, 3, 6]
+    """
+    return [place * total // num_rows for place in range(num_rows)]
 
 
 def decoding_for(row_set: RowSet) -> Decoding:
@@ -130,16 +140,29 @@ def compare(figures: dict[str, Any]) -> None:
     for set_name, engines in figures.items():
         base = _tallies_of(FIRST, set_name)
         for name, told in engines.items():
-            mine = _tallies_of(name, set_name)
-            if name == FIRST or not (base.is_file() and mine.is_file()):
+            if name == FIRST or not base.is_file():
                 continue
-            with np.load(base) as first, np.load(mine) as second:
-                place = {where: number for number, where in enumerate(first["where"].tolist())}
-                rows = [place[where] for where in second["where"].tolist() if where in place]
-                if len(rows) != len(second["where"]):
-                    continue
-                gap = difference(first["char_accuracy"][rows], second["char_accuracy"])
-            told["to_base"] = [round(value, 5) for value in (gap.value, gap.low, gap.high, gap.p_value)]
+            mine = _tallies_of(name, set_name)
+            with np.load(base) as first:
+                told["to_base"] = _gap_by_row(first, mine) if mine.is_file() else _gap_of_scores(first, told)
+
+
+def _gap_by_row(first: Mapping[str, Any], mine: Path) -> list[float] | None:
+    """What an engine has more, between what bounds, how likely by chance; None where base had not the same rows."""
+    with np.load(mine) as second:
+        place = {where: number for number, where in enumerate(first["where"].tolist())}
+        rows = [place[where] for where in second["where"].tolist() if where in place]
+        if len(rows) != len(second["where"]):
+            return None
+        gap = difference(first["char_accuracy"][rows], second["char_accuracy"])
+    return [round(value, 5) for value in (gap.value, gap.low, gap.high, gap.p_value)]
+
+
+def _gap_of_scores(first: Mapping[str, Any], told: Mapping[str, Any]) -> list[float | None]:
+    """The same for an engine of which only the score is kept; then nothing can be said of chance."""
+    tally = first["char_accuracy"]
+    gap = told["char_accuracy"][0] - pooled(tally[thin_places(len(tally), told["rows"])])
+    return [round(gap, 5), None, None, None]
 
 
 def read_results() -> dict[str, Any]:
@@ -174,9 +197,9 @@ def _row(name: str, told: dict[str, Any]) -> list[str]:
     value, low, high = told["char_accuracy"]
     scores = [f"{told[key][0]:.4f}" if key in told else "–" for key in ("char_f1", "cer", "unchanged_clean")]
     gap = "–"
-    if "to_base" in told:
+    if told.get("to_base"):
         more, _, _, p_value = told["to_base"]
-        gap = f"{more:+.4f}" + ("" if p_value < 0.05 else " (chance)")
+        gap = f"{more:+.4f}" + (" (chance)" if p_value is not None and p_value >= 0.05 else "")
     speed = "–" if told["rows_per_second"] is None else f"{told['rows_per_second']:,.1f}"
     memory = f"{told['memory_mib']:,} MiB" if told["memory_mib"] else "–"
     wide = f"{value:.4f} ({low:.4f}–{high:.4f})"

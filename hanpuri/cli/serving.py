@@ -21,7 +21,6 @@ import typer
 from hanpuri import __version__
 from hanpuri.cli.texts import reader_may_leave
 from hanpuri.errors import EngineError, RecipeError
-from hanpuri.recipe import check_settings
 
 if TYPE_CHECKING:
     from hanpuri.serving.running.processes import Running
@@ -63,6 +62,7 @@ def serve(told: Mapping[str, object], limits: Mapping[str, object], *, as_json: 
 
 
 def _settle(told: Mapping[str, object], limits: Mapping[str, object]) -> "ServiceSettings":
+    from hanpuri.recipe import check_settings
     from hanpuri.serving.settings import ServiceSettings, is_host, is_loopback
 
     given = {key: value for key, value in told.items() if value not in (None, [])}

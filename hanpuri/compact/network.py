@@ -68,8 +68,13 @@ class Block(nn.Module):
     def forward(self, hidden: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """(B, T, width) ─► (B, T, width)."""
         hidden = hidden + self.dropout(self.attend(normalise(hidden), cosine, sine))
-        fed: Tensor = self.dropout(self.down(F.gelu(self.up(normalise(hidden)))))
+        fed: Tensor = self.dropout(self.feed(normalise(hidden)))
         return hidden + fed
+
+    def feed(self, hidden: Tensor) -> Tensor:
+        """Every item by itself, through a layer four times as wide."""
+        fed: Tensor = self.down(F.gelu(self.up(hidden)))
+        return fed
 
     def attend(self, hidden: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         """Every item looks at every other; positions enter as a rotation of queries and keys."""

@@ -69,6 +69,12 @@ class TrainingSettings(Settings):
     window_lengths: tuple[Annotated[int, Field(ge=2, le=MAX_LENGTH)], ...] = Field(
         default=(384, 128), min_length=1, description="Window lengths, taken in turn by the steps."
     )
+    texts_below: int = Field(
+        default=0,
+        ge=0,
+        description="Windows shorter than this are made texts of their own, with a line break at each end: a word alone"
+        " is read otherwise than one amid others.",
+    )
     masked: float = Field(
         default=0, ge=0, lt=1, description="Share of syllables hidden, on top of the noise: the others tell them."
     )

@@ -11,8 +11,21 @@ In:  settings, data files, metrics as they come.   Out: `runs/base/` with
 What stands in the folder is enough to say later what a number came from. Nothing here knows a stage.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from hanpuri.runs.environment import count_usable_cpus, describe_environment
 from hanpuri.runs.files import sha256_of, write_json
-from hanpuri.runs.folder import Run
+
+if TYPE_CHECKING:
+    from hanpuri.runs.folder import Run
 
 __all__ = ["Run", "count_usable_cpus", "describe_environment", "sha256_of", "write_json"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what knows recipes once it is asked for: restoring needs neither them nor pydantic, a third of its start."""
+    if name == "Run":
+        from hanpuri.runs.folder import Run
+
+        return Run
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,9 +7,10 @@ In:  a Comparison.   Out: a head and a row of cells a run; columns of which no r
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from hanpuri.runs.comparison import Comparison, Row
+if TYPE_CHECKING:
+    from hanpuri.runs.comparison import Comparison, Row
 
 
 class Shown(NamedTuple):
@@ -74,7 +75,7 @@ def _plain(value: object) -> str:
 
 
 # Each column: its head, and what it shows of a row; None is shown as –. The scores stand before the time.
-COLUMNS: tuple[tuple[str, Callable[[Row], str | None]], ...] = (
+COLUMNS: tuple[tuple[str, Callable[["Row"], str | None]], ...] = (
     ("run", lambda row: printable(row.name)),
     ("model", lambda row: _known(row.model)),
     ("method", lambda row: _known(row.method)),
@@ -86,7 +87,7 @@ COLUMNS: tuple[tuple[str, Callable[[Row], str | None]], ...] = (
     ("max_length", lambda row: _known(row.max_length)),
     ("engine", lambda row: _known(row.engine)),
 )
-COSTS: tuple[tuple[str, Callable[[Row], str | None]], ...] = (
+COSTS: tuple[tuple[str, Callable[["Row"], str | None]], ...] = (
     ("time", lambda row: None if row.seconds is None else duration(row.seconds)),
     ("tokens/s", lambda row: None if row.tokens_per_second is None else f"{row.tokens_per_second:,.0f}"),
     ("peak memory", lambda row: None if row.peak_memory_bytes is None else memory(row.peak_memory_bytes)),
@@ -97,7 +98,7 @@ def _known(value: object) -> str | None:
     return None if value is None else _plain(value)
 
 
-def run_cells(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[Shown, ...]]]:
+def run_cells(comparison: "Comparison") -> tuple[tuple[str, ...], list[tuple[Shown, ...]]]:
     """Lay the rows of a comparison out as cells, under a head."""
     columns: list[tuple[str, list[Shown]]] = []
     for head, show in COLUMNS:
@@ -121,12 +122,12 @@ def turned(head: Sequence[str], rows: Sequence[Sequence[Shown]]) -> tuple[tuple[
     return ("", *(cell.text for cell in columns[0])), body
 
 
-def _scores(comparison: Comparison, score: str) -> list[Shown]:
+def _scores(comparison: "Comparison", score: str) -> list[Shown]:
     best = comparison.best(score)
     return [_score(row, score, best) for row in comparison.rows]
 
 
-def _score(row: Row, score: str, best: float | None) -> Shown:
+def _score(row: "Row", score: str, best: float | None) -> Shown:
     value, bounds = row.scores.get(score), row.intervals.get(score)
     if value is None:
         return Shown("–")
@@ -148,7 +149,7 @@ def as_markdown(head: Sequence[str], rows: Sequence[Sequence[Shown]]) -> str:
     return "\n".join(lines)
 
 
-def rest_as_markdown(comparison: Comparison) -> Iterator[str]:
+def rest_as_markdown(comparison: "Comparison") -> Iterator[str]:
     """Write in Markdown what stands below the table: the keys that differ, and the warnings."""
     if comparison.differing:
         yield "\nRecipe keys that differ:\n"

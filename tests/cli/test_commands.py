@@ -87,3 +87,13 @@ def test_the_command_line_loads_what_a_command_does_with_it():
 def test_importing_hanpuri_loads_no_heavy_library():
     code = "import sys, hanpuri; print([m for m in ('numpy', 'onnxruntime', 'torch', 'pydantic') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
+
+
+def test_restoring_a_text_loads_nothing_that_reads_recipes():
+    code = (
+        "import sys; from hanpuri.cli.app import app;"
+        "app(['restore', '념뭄', '--model', 'small'], standalone_mode=False);"
+        "print([m for m in ('pydantic', 'yaml', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout == "너무\n[]\n"

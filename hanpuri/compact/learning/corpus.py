@@ -52,7 +52,9 @@ class TextStream:
         tensors = self.symbols, self.spaced, self.line_breaks, self.starts
         return TextStream(*(tensor.to(device) for tensor in tensors))
 
-    def draw(self, corpora: Tensor, length: int, random: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, corpora: Tensor, length: int, random: torch.Generator | None = None, *, as_texts: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """
         Draw one window for each number of a corpus in `corpora` (B,).
 
@@ -63,6 +65,7 @@ class TextStream:
             corpora: which corpus each window is drawn from.
             length: characters of a window, but for spaces.
             random: where random numbers are from; by default torch's generator of the device, which a graph can record.
+            as_texts: whether each window is made a text of its own, with a line break at each end.
 
         Returns:
             symbols and spaces, (B, length) each, on the stream's device.
@@ -76,7 +79,11 @@ class TextStream:
         before = self.line_breaks[torch.searchsorted(self.line_breaks, anywhere, right=True) - 1]
         where = torch.where(at_line < SHARE_AT_LINE_START, before, anywhere).clamp(max=len(self) - length)
         items = where[:, None] + torch.arange(length, device=first.device)
-        return self.symbols[items].long(), self.spaced[items]
+        symbols, spaced = self.symbols[items].long(), self.spaced[items]
+        if as_texts:
+            symbols[:, 0] = symbols[:, -1] = self.symbols[self.line_breaks[0]].long()
+            spaced[:, :2] = spaced[:, -1] = False
+        return symbols, spaced
 
 
 def draw_corpora(weights: Tensor, count: int, random: torch.Generator | None = None) -> Tensor:

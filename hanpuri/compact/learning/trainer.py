@@ -156,7 +156,7 @@ class Trainer:
         """Take one step with windows of a length; what changes from step to step is read from tensors alone."""
         settings = self.recipe.training
         corpora = draw_corpora(self.corpus_weights, max(1, settings.batch_tokens // length))
-        features, labels = self.noiser(*self.stream.draw(corpora, length))
+        features, labels = self.noiser(*self.stream.draw(corpora, length, as_texts=length < settings.texts_below))
         self.optimizers.forget_gradients()
         is_short = settings.precision == "bf16"
         # Without its cache: a graph would keep what is in it, and read old weights for ever.

@@ -4,7 +4,8 @@ What restoring asks of a network, whichever library runs it: labels and probabil
 `onnx_predictor` answers with the shipped file on a CPU, `torch_predictor` with the network as it is trained.
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,3 +28,11 @@ class Predictor(Protocol):
 
     def score(self, features: Features) -> Confidences:
         """Give the scores of all labels, (B, T, num_labels)."""
+
+
+@runtime_checkable
+class PackedPredictor(Predictor, Protocol):
+    """A network that also labels windows of any lengths at once, laid end to end."""
+
+    def predict_packed(self, features: Features, lengths: Sequence[int]) -> tuple[Indices, Confidences]:
+        """(N, 6) features of windows of these lengths ─► labels (N,) and their probabilities (N,)."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
@@ -21,13 +21,14 @@ import numpy as np
 
 from hanpuri.compact.model_files import JOIN, ModelFiles
 from hanpuri.compact.restoring.alternatives import UNSURE, Alternative, find_alternatives
-from hanpuri.compact.restoring.predictor import Confidences, Predictor
+from hanpuri.compact.restoring.predictor import Confidences, PackedPredictor, Predictor
 from hanpuri.compact.restoring.windows import (
     CHUNK_CHARACTERS,
     WINDOW,
     Window,
     cut_windows,
     make_batches,
+    pack_windows,
     take_chunks,
 )
 from hanpuri.compact.vocabulary import KEEP, Encoded
@@ -48,8 +49,8 @@ WIDE = "wide"
 SOUND = "sound"
 """The kind of hiding that keeps a syllable a syllable, one that sounds alike: what the model undoes."""
 
-# A GPU wants so many batches of text at a time, so that windows of one length fill its batches.
-CHUNK_BATCHES = 32
+# So many batches of text are read at a time where the predictor packs them: few, for another chunk is read meanwhile.
+PACKED_BATCHES = 4
 
 
 class Edit(NamedTuple):
@@ -153,7 +154,9 @@ class Restorer:
         self.reach, self.spacing = reach, spacing
         self.members = ModelFiles.find_all(model)
         self.threads = threads or count_usable_cpus()
-        self.restoring = Restoring(load_predictors(self.members, device), self.threads, feasible)
+        # Torch has threads of its own, and a GPU is slowed by several that launch: each waits for Python's lock.
+        callers = self.threads if device is None else 1
+        self.restoring = Restoring(load_predictors(self.members, device), callers, feasible)
 
     @cached_property
     def _wide(self) -> "Wide":
@@ -211,11 +214,11 @@ def load_predictor(files: ModelFiles, device: str | None) -> Predictor:
 
         return OnnxPredictor.load(files)
     try:
-        from hanpuri.compact.restoring.torch_predictor import TorchPredictor
+        from hanpuri.compact.restoring.torch_predictor import TorchPackedPredictor, TorchPredictor
     except ModuleNotFoundError as error:
         found = f"found no {error.name}, which device {device} needs"
         raise ModelError(found, 'pip install "hanpuri[train]", or leave the device out') from None
-    return TorchPredictor.load(files, device)
+    return (TorchPackedPredictor if device.startswith("cuda") else TorchPredictor).load(files, device)
 
 
 def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
@@ -278,17 +281,35 @@ class Restoring:
 
     def restore_stream(self, texts: Iterable[str], alternatives: int = 0) -> Iterator[Restoration]:
         """Restore texts chunk by chunk; on one thread, that is the caller's own."""
-        size = max(CHUNK_CHARACTERS, CHUNK_BATCHES * self.predictor.batch_items)
-        chunks = take_chunks(texts, size)
+        if isinstance(self.predictor, PackedPredictor) and self.feasible is None and not alternatives:
+            yield from self._restore_packed(self.predictor, texts)
+            return
+        chunks = take_chunks(texts, max(CHUNK_CHARACTERS, self.predictor.batch_items))
         if self.threads == 1:
             readings = (self._read_chunk(chunk, alternatives, None) for chunk in chunks)
             yield from chain.from_iterable(map(self.finish, readings))
             return
         with ThreadPoolExecutor(self.threads) as pool:
-            # A GPU is not to wait while texts are written; processors have no time to spare, and ctrl-C none to wait.
-            is_ahead = size > CHUNK_CHARACTERS
             readings = (self._read_chunk(chunk, alternatives, pool) for chunk in chunks)
-            yield from chain.from_iterable(map(self.finish, read_ahead(readings) if is_ahead else readings))
+            yield from chain.from_iterable(map(self.finish, readings))
+
+    def _restore_packed(self, predictor: PackedPredictor, texts: Iterable[str]) -> Iterator[Restoration]:
+        """Restore chunk by chunk: while one is labelled, the next is read and the one before is written."""
+        begun = read_ahead(map(self.begin, take_chunks(texts, PACKED_BATCHES * predictor.batch_items)))
+        labelled = read_ahead(self._label_packed(predictor, reading) for reading in begun)
+        yield from chain.from_iterable(map(self.finish, labelled))
+
+    def _label_packed(self, predictor: PackedPredictor, reading: Reading) -> Reading:
+        """Have all windows of a reading labelled, whatever their lengths."""
+        for windows in pack_windows(reading.windows(), predictor.batch_items):
+            features = np.concatenate([reading.encoded.features[w.start : w.end] for w in windows])
+            lengths = [window.end - window.start for window in windows]
+            labels, confidences = predictor.predict_packed(features, lengths)
+            for window, first in zip(windows, accumulate(lengths, initial=0), strict=False):
+                kept = slice(first + window.keep_start - window.start, first + window.keep_end - window.start)
+                reading.labels[window.keep_start : window.keep_end] = labels[kept]
+                reading.confidences[window.keep_start : window.keep_end] = confidences[kept]
+        return reading
 
     def _read_chunk(self, texts: Sequence[str], alternatives: int, pool: ThreadPoolExecutor | None) -> Reading:
         """Have all windows of some texts labelled."""

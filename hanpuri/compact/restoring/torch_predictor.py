@@ -4,12 +4,16 @@ The network itself as a predictor, on any torch device: for watching training, a
 In:  features (B, T, 6).   Out: labels (B, T) and their probabilities. Needs torch.
 """
 
+from collections.abc import Sequence
+from typing import Self
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.network import RestorerNetwork
+from hanpuri.compact.restoring.packed import score_packed
 from hanpuri.compact.restoring.predictor import Confidences, Features
 from hanpuri.compact.shipped_weights import load_shipped
 from hanpuri.compact.vocabulary import Vocabulary
@@ -30,7 +34,7 @@ class TorchPredictor:
         self.batch_items = ITEMS_ON_GPU if self.on_gpu else ITEMS_ON_CPU
 
     @classmethod
-    def load(cls, files: ModelFiles, device: str) -> "TorchPredictor":
+    def load(cls, files: ModelFiles, device: str) -> Self:
         """
         Read a shipped model's weights back from its quantised file; on a GPU they are kept in 16 bits.
 
@@ -52,14 +56,25 @@ class TorchPredictor:
 
     def predict(self, features: Features) -> tuple[Indices, Confidences]:
         """Take the most probable label of each item."""
-        scores = self._scores(features)
-        best, labels = scores.max(-1)
-        confidences = (best - scores.logsumexp(-1)).exp()
-        return labels.cpu().numpy().astype(np.int64), confidences.cpu().numpy()
+        return _most_probable(self._scores(features))
 
     @torch.inference_mode()
-    def _scores(self, features: Features) -> Tensor:
+    def _scores(self, features: Features, lengths: Sequence[int] | None = None) -> Tensor:
         given = torch.from_numpy(features).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, self.on_gpu):
-            scores: Tensor = self.network(given).float()
-        return scores
+            scores: Tensor = self.network(given) if lengths is None else score_packed(self.network, given, lengths)
+        return scores.float()
+
+
+class TorchPackedPredictor(TorchPredictor):
+    """Labels windows of all lengths at once: what keeps a GPU busy."""
+
+    def predict_packed(self, features: Features, lengths: Sequence[int]) -> tuple[Indices, Confidences]:
+        """Take the most probable label of each item of windows that are laid end to end."""
+        return _most_probable(self._scores(features, lengths))
+
+
+def _most_probable(scores: Tensor) -> tuple[Indices, Confidences]:
+    best, labels = scores.max(-1)
+    confidences = (best - scores.logsumexp(-1)).exp()
+    return labels.cpu().numpy().astype(np.int64), confidences.cpu().numpy()

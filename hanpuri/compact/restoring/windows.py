@@ -56,6 +56,21 @@ def make_batches(windows: Iterable[Window], batch_items: int) -> Iterator[list[W
             yield group[first : first + size]
 
 
+def pack_windows(windows: Iterable[Window], batch_items: int) -> Iterator[list[Window]]:
+    """Put windows together as they come, up to `batch_items` items, one window at least."""
+    batch: list[Window] = []
+    num_items = 0
+    for window in windows:
+        length = window.end - window.start
+        if batch and num_items + length > batch_items:
+            yield batch
+            batch, num_items = [], 0
+        batch.append(window)
+        num_items += length
+    if batch:
+        yield batch
+
+
 def take_chunks(texts: Iterable[str], most: int = CHUNK_CHARACTERS) -> Iterator[list[str]]:
     """Take so many texts at a time that memory stays flat, however many there are."""
     chunk: list[str] = []

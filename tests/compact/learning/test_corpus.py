@@ -166,6 +166,16 @@ def test_half_of_the_windows_start_at_a_line_break(sentences):
     assert at_line == pytest.approx(SHARE_AT_LINE_START + (1 - SHARE_AT_LINE_START) * by_chance, abs=0.03)
 
 
+@pytest.mark.parametrize("length", [2, 3, 16])
+def test_windows_that_are_texts_of_their_own_have_a_line_break_at_each_end_and_no_space_beside_it(sentences, length):
+    stream, _ = read_corpora([corpus("a.txt", "\n".join(sentences))], 0)
+    seed = torch.Generator().manual_seed(3)
+    symbols, spaced = stream.draw(torch.zeros(500, dtype=torch.long), length, seed, as_texts=True)
+    assert (symbols[:, [0, -1]] == LINE_BREAK).all()
+    assert not spaced[:, [0, 1, -1]].any()
+    assert torch.equal(symbols[:, 1:-1], draw(stream, 0, length)[:, 1:-1])
+
+
 def test_windows_depend_on_the_generator_alone(sentences):
     stream, _ = read_corpora([corpus("a.txt", "\n".join(sentences) + "\n")], 0)
     assert torch.equal(draw(stream, 0, 16), draw(stream, 0, 16))
