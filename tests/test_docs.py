@@ -323,8 +323,10 @@ def test_the_readmes_give_the_size_of_the_models():
 
 def test_the_failure_that_the_pages_tell_of_is_still_there():
     (restored,) = Restorer("base", threads=1).restore(["방 구조가 왜 일헌쥐"])
-    assert restored.text == "방 구조가 왜 잃현지"
-    assert all("방 구조가 왜 일헌쥐" in readme.read_text(encoding="utf-8") for readme in READMES)
+    assert restored.text == "방 구조가 왜 일혀지"
+    assert Restorer("base", threads=1).restore(["뷰"])[0].text == "부"
+    told = ("방 구조가 왜 일헌쥐", "일혀지", "뷰")
+    assert all(one in readme.read_text(encoding="utf-8") for one in told for readme in READMES)
 
 
 def test_the_two_readmes_show_the_same_commands_and_the_same_tree():

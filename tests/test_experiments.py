@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.llm_experiments import tables
-from benchmarks.llm_experiments.pretraining import LAW, SIZES, TINY, foretell, large_tokens, name_of, sets_of
+from benchmarks.llm_experiments.pretraining import (
+    ACCUMULATION,
+    LAW,
+    SIZES,
+    TINY,
+    foretell,
+    large_tokens,
+    name_of,
+    sets_of,
+)
 from benchmarks.llm_experiments.rates import matrices, operations, speed
 from benchmarks.llm_experiments.restoring import filled, train_command
 from benchmarks.llm_experiments.ways import BASE, WAYS, Way
@@ -23,6 +32,11 @@ OPTIONS = Namespace(runs=Path("runs"), model=None, tiny=False, share=1, override
 def overrides_in(command: list[str]) -> list[str]:
     """What stands behind each --set."""
     return [value for flag, value in itertools.pairwise(command) if flag == "--set"]
+
+
+def test_on_several_gpus_the_large_run_keeps_its_batch():
+    recipe = read_recipe(RECIPES / "korean-llama.yaml", KINDS)
+    assert recipe.training.accumulation == ACCUMULATION
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if not way.of], ids=lambda way: way.name)

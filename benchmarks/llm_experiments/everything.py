@@ -72,7 +72,7 @@ def make_parts(runs: Path, ways: Sequence[Way], num_gpus: int) -> list[Part]:
     parts = [
         pretraining(LAW, "--gpus", str(num_gpus), minutes=4.0),
         pretraining(FORETELL, after=(LAW,)),
-        pretraining(LARGE, after=(FORETELL,), minutes=11.0),
+        pretraining(LARGE, "--gpus", str(num_gpus), after=(FORETELL,), minutes=11.0 / num_gpus),
         pretraining(FIGURES, after=(LARGE,)),
         Part(ANSWERING, (f"{PACKAGE}.answering", *place), (LARGE,), minutes=3.0),
     ]
@@ -131,8 +131,8 @@ def free_gpu(
 
 
 def start(part: Part, gpu: str, options: argparse.Namespace) -> "subprocess.Popen[bytes]":
-    """Start a part on a GPU; the law deals its runs to all of them."""
-    seen = ",".join(options.gpus) if part.name == LAW else gpu
+    """Start a part on a GPU; the law deals its runs to all of them, and the large run takes all."""
+    seen = ",".join(options.gpus) if part.name in (LAW, LARGE) else gpu
     with log_of(part.name, options.runs).open("ab") as log:
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": seen}
         return subprocess.Popen([sys.executable, "-m", *part.command], stdout=log, stderr=log, env=environment)

@@ -5,7 +5,7 @@ In: the corpora of `korean-llama`. Out: runs, results/foretold.json (before the 
 
     python -m benchmarks.llm_experiments.pretraining law --runs runs        seven runs side by side on one GPU
     python -m benchmarks.llm_experiments.pretraining foretell --runs runs   before the large run is there
-    python -m benchmarks.llm_experiments.pretraining large --runs runs --stop-after 500
+    python -m benchmarks.llm_experiments.pretraining large --runs runs --gpus 2 --stop-after 500
     python -m benchmarks.llm_experiments.pretraining figures --runs runs    a row a run
 
     law-5m-105m   N 5,160,960, D 104,857,600  ─►  1.52 bits per byte          (made up)
@@ -31,6 +31,7 @@ REPOSITORY = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results")
 RECIPE = "korean-llama"
 STEP_TOKENS = 65_536  # of a small run
+ACCUMULATION = 2  # parts of a batch of the large one, as its recipe has it
 MEGA = 1_000_000
 
 
@@ -74,7 +75,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--set", dest="overrides", action="append", default=[], help="passed on to each run")
     parser.add_argument("--stop-after", type=float, default=float("inf"), help="seconds of a run")
     parser.add_argument("--at-once", type=int, default=len(LAW), help="small runs side by side")
-    parser.add_argument("--gpus", type=int, default=1, help="GPUs that small runs are dealt to in turn")
+    parser.add_argument("--gpus", type=int, default=1, help="GPUs: small runs take turns, the large one takes all")
     parser.add_argument("--share", type=int, default=1, help="cut each batch in so many, where memory lacks")
     parser.add_argument("--tiny", action="store_true")
     return parser.parse_args()
@@ -204,9 +205,16 @@ def foretell(options: argparse.Namespace) -> int:
 
 
 def run_large(options: argparse.Namespace) -> int:
-    """Train the large model, or go on with it."""
+    """Train the large model, or go on with it: on several GPUs, each takes as many rows fewer of the same batch."""
     sets = [*(TINY if options.tiny else ()), *options.overrides]
-    return subprocess.run(command(RECIPE, sets, options), check=False).returncode
+    if options.gpus == 1:
+        return subprocess.run(command(RECIPE, sets, options), check=False).returncode
+    if options.gpus != ACCUMULATION:
+        print(f"--gpus {options.gpus}: a batch of the recipe is {ACCUMULATION} parts, give 1 or {ACCUMULATION}")
+        return 2
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(options.gpus)]
+    python, *rest = command(RECIPE, [*sets, "training.accumulation=1"], options)
+    return subprocess.run([python, *launcher, *rest], check=False).returncode
 
 
 def figures(options: argparse.Namespace) -> int:
@@ -232,7 +240,7 @@ def figures_of(folder: Path, rate: float | None) -> dict[str, Any]:
     config = read_json(folder / "model" / "config.json")
     length = int(str(run.recipe["max_length"]))
     tokens_per_second = speed(run.lines)
-    each = operations(config, length)
+    each, gpus = operations(config, length), run.result.get("processes", 1)
     return {
         "parameters": run.result["parameters"],
         "matrices": matrices(config),
@@ -241,7 +249,8 @@ def figures_of(folder: Path, rate: float | None) -> dict[str, Any]:
         "loss": run.evaluations[-1].get("eval_loss"),
         "seconds": run.result["seconds"],
         "tokens_per_second": tokens_per_second,
-        "share": tokens_per_second * each / rate if tokens_per_second and rate else None,
+        "share": tokens_per_second * each / rate / gpus if tokens_per_second and rate else None,
+        "gpus": gpus,
         "peak_memory_bytes": run.result["peak_memory_bytes"],
         "device": run.result["device"],
     }

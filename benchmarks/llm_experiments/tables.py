@@ -74,8 +74,14 @@ def _run_row(name: str, run: Mapping[str, Any] | None) -> list[str]:
         return [f"`{name}`", NOT_RUN]
     share = UNKNOWN if run["share"] is None else f"{run['share']:.0%}"
     speed = UNKNOWN if run["tokens_per_second"] is None else f"{run['tokens_per_second']:,.0f}"
+    gpus = "" if run.get("gpus", 1) == 1 else f", {run['gpus']} GPUs"
     return [
-        *(f"`{name}`", f"{run['parameters'] / 1e6:.1f}M", f"{run['tokens'] / 1e6:.0f}M", f"{run['bits_per_byte']:.4f}"),
+        *(
+            f"`{name}`{gpus}",
+            f"{run['parameters'] / 1e6:.1f}M",
+            f"{run['tokens'] / 1e6:.0f}M",
+            f"{run['bits_per_byte']:.4f}",
+        ),
         *(speed, share, f"{run['peak_memory_bytes'] / GIB:.1f} GiB", f"{run['seconds']:,.0f}"),
     ]
 

@@ -41,7 +41,7 @@ from hanpuri.training.loop.material import Material
 from hanpuri.training.loop.trainer import LoopResult, run_loop
 from hanpuri.training.loop.watching import Report as StepReport
 from hanpuri.training.preflight.preflight import Preflight, preflight
-from hanpuri.training.processes import first_before_others, is_first, joined
+from hanpuri.training.processes import count_processes, first_before_others, is_first, joined
 from hanpuri.training.prompting import save_prompting
 from hanpuri.training.recipe import DpoRecipe, ReinforcementRecipe, RewardTermSettings, SftRecipe, TrainRecipe
 from hanpuri.training.reinforcement.reward import OpenRewards, Reward
@@ -305,6 +305,7 @@ def describe(
         "tokens": done.tokens,
         "peak_memory_bytes": done.peak_memory_bytes,
         "device": device_name(device),
+        "processes": count_processes(),
         "weights": resolve_weights(recipe.model, device, learns_whole=recipe.adapter is None),
         "model": recipe.model.path or str(recipe.model.scratch and recipe.model.scratch.architecture),
         "method": method_of(recipe),

@@ -32,7 +32,7 @@ EXAMPLES: Any = {
     "one": {"summary": "One review", "value": {"text": REVIEWS[0]}},
     "unsure": {
         "summary": "With alternatives where the model is unsure",
-        "value": {"text": "밦 잇 맞업써욤", "alternatives": 3},
+        "value": {"text": "빵 옌 냄쌔", "alternatives": 3},
     },
     "wide": {
         "summary": "Signs, other scripts and loose letters too",

@@ -97,7 +97,7 @@ def test_edits_lead_from_any_text_to_the_restored_one_and_none_depends_on_anothe
 
 
 def test_the_web_generators_noise_is_restored_as_ever(small, near):
-    noisy = ["뷰갸 녀뮤 좋핬써욘", "짐때갸 품씽햐꽃 죠용햔 팡위였섬욘", "밦 잇 맞업써욤"]
+    noisy = ["뷰갸 녀뮤 좋핬써욘", "짐때갸 품씽햐꽃 죠용햔 팡위였섬욘", "빵 옌 냄쌔"]
     for far, close in zip(small.restore(noisy, alternatives=3), near.restore(noisy, alternatives=3), strict=True):
         assert (far.text, far.confidence, far.alternatives) == (close.text, close.confidence, close.alternatives)
         assert [edit[:4] for edit in far.edits] == list(close.edits)

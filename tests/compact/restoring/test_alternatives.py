@@ -17,7 +17,7 @@ from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.noise.airbnb import generate
 
 LABELS = "\0방밥밤"  # the first one is KEEP
-UNCLEAR = ("밦 잇 맞업써욤", "볌 잇가 엇젼 숩햇써", "깍 흴뤼 겆 낡쉐")
+UNCLEAR = ("빵 옌 냄쌔", "볌 잇가 엇젼 숩햇써", "깍 흴뤼 겆 낡쉐")
 
 
 def named(shares: list[float], own: str, most: int) -> list[tuple[str, float]]:
@@ -85,14 +85,14 @@ def test_a_place_in_a_long_text_has_the_alternatives_of_its_window(small):
 
 def test_most_wrong_syllables_can_be_put_right_by_a_choice_of_five(small, sentences):
     rng = random.Random(2)
-    clean = sentences * 4
+    clean = [word for text in sentences for word in text.split()]
     found = []
     for one, right in zip(small.restore([generate(text, rng) for text in clean], alternatives=5), clean, strict=True):
         wrong = [position for position, pair in enumerate(zip(one.text, right, strict=True)) if len({*pair}) == 2]
         choices = [{choice.text for choice in one.alternatives.get(position, ())} for position in wrong]
         found += [right[position] in some for position, some in zip(wrong, choices, strict=True)]
     assert len(found) > 8
-    assert np.mean(found) > 0.75
+    assert np.mean(found) > 0.7
 
 
 def test_a_restoration_can_still_be_kept_in_a_set(small):

@@ -4,6 +4,7 @@ What is promised of restoring, for any text whatever.
 In: any text. Out: one of the same length in which nothing but syllables changed, and a confidence for each character.
 """
 
+import random
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from hanpuri.compact.restoring.onnx_predictor import OnnxPredictor
 from hanpuri.compact.restoring.runtime import Restoration, Restorer, Restoring, read_ahead
 from hanpuri.compact.restoring.windows import OVERLAP, WINDOW, cut_windows, make_batches
 from hanpuri.hangul import is_syllable
+from hanpuri.noise.airbnb import generate
 from hanpuri.noise.channel import feasible_originals
 
 # Each has tripped something somewhere.
@@ -137,12 +139,14 @@ def test_clean_sentences_are_left_nearly_untouched(request, sentences, model):
     assert np.mean([confidence for one in restored for confidence in one.confidence]) > 0.99
 
 
-def test_confidence_tells_right_from_wrong(small, pairs):
+def test_confidence_tells_right_from_wrong(small, sentences):
     right, wrong = [], []
-    for restored, (_, clean) in zip(small.restore([noisy for noisy, _ in pairs]), pairs, strict=True):
+    words = [word for text in sentences for word in text.split()]
+    rng = random.Random(3)
+    for restored, clean in zip(small.restore([generate(word, rng) for word in words]), words, strict=True):
         for edit in restored.edits:
             (right if edit.restored == clean[edit.position] else wrong).append(edit.confidence)
-    assert np.mean(right) > 0.97
+    assert np.mean(right) > 0.93
     assert np.mean(wrong) < np.mean(right) - 0.2
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hanpuri.compact.restoring.runtime import Restorer
 
 NOISY = "확잠실읾 념뭄 잙앙욤"
-UNCLEAR = "밦 잇 맞업써욤 😀"
+UNCLEAR = "빵 옌 냄쌔 😀"
 
 
 def restore(client, **body):

@@ -30,7 +30,7 @@ from hanpuri.serving.restoring.restorers import Edit, Restorers, open_restorers
 from hanpuri.serving.settings import Limits, ServiceSettings
 from hanpuri.serving.watching.metrics import Counters
 
-NOISY = ("확잠실읾 념뭄 잙앙욤", "뷰갸 녀뮤 좋핬써욘 😀", "밦 잇 맞업써욤")
+NOISY = ("확잠실읾 념뭄 잙앙욤", "뷰갸 녀뮤 좋핬써욘 😀", "빵 옌 냄쌔")
 LONG = "살짱뉨위 친졀학껙 " * 80
 
 
