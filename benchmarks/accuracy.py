@@ -3,7 +3,7 @@ What the shipped models reach on every evaluation set; with --write the figures 
 
 In:  eval/*_dev.jsonl.   Out: a table, a row a model and set, with and without the feasible-originals constraint.
 
-    python benchmarks/accuracy.py [MODEL …] [--write]
+    python benchmarks/accuracy.py [MODEL or FOLDER …] [--write]
 
 `kotox_dev` holds kinds of hiding that change the length and that the models are not made for; its rows are kept apart:
 what is measured there is the character error rate against leaving the text as it is.
@@ -67,22 +67,20 @@ def write_card(files: ModelFiles, scores: dict[str, Scores], kotox: dict[str, fl
 
 
 def main(models: list[str], write: bool) -> None:
-    """Print the table of all or some shipped models, and write their cards if told so."""
+    """Print the table of the shipped models, or of others by name or folder, and write their cards if told so."""
     columns = ("set", 15), ("rows", 5), ("char_acc", 9), ("char_f1", 8), ("exact", 7), ("cer", 7), ("clean", 8)
     print("model  ", *(f"{name:>{width}}" for name, width in columns), " feasible")
-    for files in ModelFiles.shipped():
-        if models and files.name not in models:
-            continue
-        scores = {}
+    for files in map(ModelFiles.find, models) if models else ModelFiles.shipped():
+        model, scores = str(files.folder), {}
         for name in SETS:
-            one = scores[name] = measure(compact(files.name), name)
-            held = measure(compact(files.name, "airbnb"), name, clean=False)["char_accuracy"]
+            one = scores[name] = measure(compact(model), name)
+            held = measure(compact(model, "airbnb"), name, clean=False)["char_accuracy"]
             print(
                 f"{files.name:<7} {name:>15} {one['rows']:>5} {one['char_accuracy']:>9.4f} {one['char_f1']:>8.4f}"
                 f" {one['exact_match']:>7.4f} {one['cer']:>7.4f} {one['unchanged_clean']:>8.5f} {held:>9.4f}",
                 flush=True,
             )
-        kotox = measure_kotox(files.name)
+        kotox = measure_kotox(model)
         print(f"{files.name:<7} kotox cer       {kotox}", flush=True)
         if write:
             write_card(files, scores, kotox)
