@@ -214,11 +214,11 @@ def load_predictor(files: ModelFiles, device: str | None) -> Predictor:
 
         return OnnxPredictor.load(files)
     try:
-        from hanpuri.compact.restoring.torch_predictor import TorchPackedPredictor, TorchPredictor
+        from hanpuri.compact.restoring.torch_predictor import choose_predictor
     except ModuleNotFoundError as error:
         found = f"found no {error.name}, which device {device} needs"
         raise ModelError(found, 'pip install "hanpuri[train]", or leave the device out') from None
-    return (TorchPackedPredictor if device.startswith("cuda") else TorchPredictor).load(files, device)
+    return choose_predictor(device).load(files, device)
 
 
 def read_ahead(items: Iterator[Item]) -> Iterator[Item]:

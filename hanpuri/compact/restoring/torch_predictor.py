@@ -22,6 +22,7 @@ from hanpuri.hangul import Indices
 
 # Items of a batch: a GPU is slowed by many small ones, a processor by what does not fit its caches.
 ITEMS_ON_CPU, ITEMS_ON_GPU = 32_768, 131_072
+FLASH_CAPABILITY = (8, 0)
 
 
 class TorchPredictor:
@@ -72,6 +73,17 @@ class TorchPackedPredictor(TorchPredictor):
     def predict_packed(self, features: Features, lengths: Sequence[int]) -> tuple[Indices, Confidences]:
         """Take the most probable label of each item of windows that are laid end to end."""
         return _most_probable(self._scores(features, lengths))
+
+
+def choose_predictor(device: str) -> type[TorchPredictor]:
+    """Choose what suits a device: FlashAttention, which packing wants, runs on NVIDIA's GPUs since Ampere."""
+    if not device.startswith("cuda") or not torch.cuda.is_available() or torch.version.hip is not None:
+        return TorchPredictor
+    try:
+        packs = torch.cuda.get_device_capability(device) >= FLASH_CAPABILITY
+    except (RuntimeError, AssertionError):  # no such device, as `load` will say
+        return TorchPredictor
+    return TorchPackedPredictor if packs else TorchPredictor
 
 
 def _most_probable(scores: Tensor) -> tuple[Indices, Confidences]:

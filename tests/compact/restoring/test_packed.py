@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.restoring.runtime import Restoring
-from hanpuri.compact.restoring.torch_predictor import TorchPackedPredictor, TorchPredictor
+from hanpuri.compact.restoring.torch_predictor import TorchPackedPredictor, TorchPredictor, choose_predictor
 from hanpuri.compact.restoring.windows import WINDOW, Window, pack_windows
 
 
@@ -40,6 +40,17 @@ def test_alternatives_and_feasible_originals_are_found_with_a_packed_predictor_t
     read, guessed = Restoring(packed, feasible="hand").restore_stream(noisy, alternatives=3)
     assert read.text == "화장실이 너무 작아요"
     assert guessed.alternatives
+
+
+@pytest.mark.parametrize(
+    ("capability", "chosen"),
+    [((9, 0), TorchPackedPredictor), ((8, 0), TorchPackedPredictor), ((7, 5), TorchPredictor), (None, TorchPredictor)],
+)
+def test_windows_are_packed_where_flash_attention_runs(monkeypatch, capability, chosen):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: capability is not None)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: capability)
+    assert choose_predictor("cuda:0") is chosen
+    assert choose_predictor("cpu") is TorchPredictor
 
 
 @given(st.lists(st.integers(1, WINDOW), max_size=60), st.integers(1, 2 * WINDOW))
