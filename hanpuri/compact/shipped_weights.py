@@ -33,7 +33,7 @@ def load_shipped(files: ModelFiles) -> tuple[RestorerNetwork, Vocabulary, dict[s
 
     >>> network, vocabulary, scales = load_shipped(ModelFiles.find("small"))
     >>> network.shape.width, vocabulary.num_labels, round(scales["head"].scale, 3)
-    (320, 2473, 0.062)
+    (320, 2473, 0.082)
 
     Raises:
         ModelError: if the file is not one that `export` writes.

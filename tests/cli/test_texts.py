@@ -169,7 +169,7 @@ WRONG = [
     ),
     (
         ["restore", "x", "--threads", "0"],
-        "Invalid value for '--threads': Input should be greater than or equal to 1; see hanpuri restore --help",
+        "Invalid value for '--threads': 0 is not in the range x>=1; see hanpuri restore --help",
     ),
     (["obfuscate", "x", "--profile", "all"], "no noise profile is called 'all'; write one of airbnb, hand"),
     (

@@ -281,8 +281,7 @@ REFUSED = [
     # --- options
     (
         ["my.yaml", "--stop-after", "soon"],
-        "Invalid value for '--stop-after': Input should be a valid number, unable to parse string as a number"
-        "; see hanpuri train --help",
+        "Invalid value for '--stop-after': 'soon' is not a valid float range; see hanpuri train --help",
     ),
     (
         ["my.yaml", "--device", "cudda"],

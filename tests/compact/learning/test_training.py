@@ -74,7 +74,7 @@ def test_files_without_weight_are_never_drawn_in_the_first_or_the_last_part(tmp_
     data = [{"path": tmp_path / f"{n}.txt", "weight": w, "final_weight": f} for n, (w, f) in shares.items()]
     draw, drawn = TextStream.draw, []
 
-    def watched_draw(stream, corpora, length, random=None):
+    def watched_draw(stream, corpora, length, random=None, **more):
         drawn.append((Counter(corpora.tolist()), length))
         return draw(stream, corpora, length, random)
 

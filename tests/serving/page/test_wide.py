@@ -24,7 +24,7 @@ def syllable(page: Page, position: int):
 
 def test_the_switch_reads_what_is_hidden_and_tells_how(opened):
     page = opened.page
-    opened.restore("ㄱr격二 녀뮤 비싸욘", "ㄱr격二 너무 비싸요")
+    opened.restore("ㄱr격二 녀뮤 비싸욘", "ㄱr거二 너무 비싸요")
     turn_on(page)
     opened.restore(HIDDEN, CLEAR)
     expect(page.locator("#restored-kinds")).to_have_text("닮은 낱자 1 · 한자 1 · 기호 1")
