@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from hanpuri.compact.weights import load_network, save_network
+from hanpuri.errors import HanpuriError
 
 
 def main() -> None:
@@ -27,18 +28,33 @@ def main() -> None:
     parser.add_argument("share", type=float)
     parser.add_argument("to", type=Path)
     told = parser.parse_args()
-    (network, vocabulary), (new, same) = load_network(told.old), load_network(told.new)
-    if same != vocabulary:
-        parser.error(
-            f"{told.old} and {told.new} label with other syllables; give runs of which one began from the other"
+    try:
+        mix(told.old, told.new, told.share, told.to)
+    except (HanpuriError, FileExistsError, ValueError) as error:
+        parser.error(str(error))
+    print(f"{told.to}: {told.share} of the way from {told.old} to {told.new}; hanpuri export {told.to}")
+
+
+def mix(old: Path, new: Path, share: float, to: Path) -> None:
+    """
+    Write the weights that lie `share` of the way from one run's to the other's, with the recipe of the other.
+
+    Raises:
+        ModelError: if a run has no weights.
+        FileExistsError: if `to` is there already.
+        ValueError: if the two are of other shapes, or label with other syllables.
+    """
+    (network, vocabulary), (learnt, same) = load_network(old), load_network(new)
+    if same != vocabulary or learnt.shape != network.shape:
+        raise ValueError(
+            f"{old} and {new} are of other shapes or syllables; give runs of which one began from the other"
         )
     with torch.no_grad():
-        for weights, learnt in zip(network.parameters(), new.parameters(), strict=True):
-            weights.lerp_(learnt, told.share)
-    told.to.mkdir(parents=True)
-    shutil.copy(told.new / "recipe.yaml", told.to)
-    save_network(network, vocabulary, told.to)
-    print(f"{told.to}: {told.share} of the way from {told.old} to {told.new}; hanpuri export {told.to}")
+        for weights, towards in zip(network.parameters(), learnt.parameters(), strict=True):
+            weights.lerp_(towards, share)
+    to.mkdir(parents=True)
+    shutil.copy(new / "recipe.yaml", to)
+    save_network(network, vocabulary, to)
 
 
 if __name__ == "__main__":

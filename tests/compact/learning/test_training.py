@@ -85,6 +85,18 @@ def test_files_without_weight_are_never_drawn_in_the_first_or_the_last_part(tmp_
     assert steps == [(Counter({0: 3}), 32), (Counter({0: 4}), 24)] * 3 + [(Counter({1: 3}), 32), (Counter({1: 4}), 24)]
 
 
+def test_windows_below_the_limit_are_drawn_as_texts_of_their_own(go, monkeypatch):
+    draw, drawn = TextStream.draw, []
+
+    def watched_draw(stream, corpora, length, random=None, *, as_texts=False):
+        drawn.append((length, as_texts))
+        return draw(stream, corpora, length, random, as_texts=as_texts)
+
+    monkeypatch.setattr(TextStream, "draw", watched_draw)
+    go(training={**SHORT, "texts_below": 32})
+    assert drawn[: SHORT["steps"]] == [(32, False), (24, True)] * (SHORT["steps"] // 2)
+
+
 # --- what a run leaves
 
 
