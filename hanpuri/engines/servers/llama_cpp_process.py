@@ -11,16 +11,24 @@ has to say goes to standard error; a fault in a file may end the process, which 
 import json
 import os
 import sys
+import time
 from typing import Any
 
 ERRORS_ONLY = 1
+LOG_SECONDS = 0.5
+"""llama.cpp writes its log from a thread of its own, word by word: a traceback meanwhile would stand amid its words."""
 
 
 def main() -> None:
     """Load the model, tell the address, and answer until standard input ends."""
     told = os.dup(1)
     os.dup2(2, 1)  # whatever the library prints is no address
-    server = start(json.loads(sys.stdin.readline()))
+    wanted = json.loads(sys.stdin.readline())
+    try:
+        server = start(wanted)
+    except RuntimeError:
+        time.sleep(LOG_SECONDS)
+        raise
     os.write(told, json.dumps({"address": server.listening_address}).encode() + b"\n")
     sys.stdin.read()
     os._exit(0)  # its threads would keep the process alive
