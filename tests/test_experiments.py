@@ -19,7 +19,7 @@ from benchmarks.llm_experiments.pretraining import (
     sets_of,
 )
 from benchmarks.llm_experiments.rates import matrices, operations, speed
-from benchmarks.llm_experiments.restoring import filled, train_command
+from benchmarks.llm_experiments.restoring import SETS, filled, train_command
 from benchmarks.llm_experiments.ways import BASE, WAYS, Way
 from hanpuri.recipe import read_recipe
 from hanpuri.rounds.recipe import RoundsRecipe
@@ -117,14 +117,16 @@ def test_what_was_not_run_is_said_to_be_so(tmp_path):
 
 def test_a_way_stands_with_its_bounds_its_gain_and_what_it_took(tmp_path):
     scores = {"char_accuracy": [0.9, 0.85, 0.95], "wrong_length": [0.125, 0.0, 0.25]}
-    sets = {name: {"scores": scores, "seconds": 2.0} for name in ("reviews_gold", "prose_gold", "reviews_silver")}
     training = {"seconds": 61.5, "peak_memory_bytes": 3 << 30}
-    row = {"of": "", "sets": sets, "to_base": {"prose_gold": [-0.02, -0.05, 0.01, 0.3]}, "training": training}
     (tmp_path / "restoring").mkdir()
-    (tmp_path / "restoring" / "lora.json").write_text(json.dumps(row), encoding="utf-8")
-    line = next(line for line in tables.restoring(tmp_path).split("\n") if line.startswith("| `lora` |"))
-    assert line == (
-        "| `lora` | LoRA of rank 64 | 0.9000 (0.850–0.950) | 0.9000 (0.850–0.950) | 0.9000 (0.850–0.950) |"
-        " -0.0200 (-0.050 to +0.010, may be chance) | 12.5% | 62 | 6 | 3.0 GiB |"
-    )
+    for name, right in (("base", [8] * 50), ("lora", [6] * 50), ("x1", [8] * 49 + [9])):
+        one = {"scores": scores, "seconds": 2.0, "tally": [[each, 10] for each in right]}
+        row = {"of": "", "sets": dict.fromkeys(SETS, one), "training": training}
+        (tmp_path / "restoring" / f"{name}.json").write_text(json.dumps(row), encoding="utf-8")
+    lines = {line.split("`")[1]: line for line in tables.restoring(tmp_path).split("\n") if "`" in line}
+    told = "0.9000 (0.850–0.950) | 0.9000 (0.850–0.950) | 0.9000 (0.850–0.950) |"
+    took = "12.5% | 62 | 6 | 3.0 GiB |"
+    assert lines["base"] == f"| `base` | all weights, ×3, 2 epochs, plain, greedy | {told} – | {took}"
+    assert lines["lora"] == f"| `lora` | LoRA of rank 64 | {told} -0.2000 (-0.200 to -0.200) | {took}"
+    assert " +0.0020 (+0.000 to +0.006, may be chance) | " in lines["x1"]
     assert isinstance(WAYS[0], Way)

@@ -25,7 +25,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.llm_experiments.ways import BASE, WAYS, Way, find_way
+from benchmarks.llm_experiments.ways import WAYS, Way, find_way
 from hanpuri.errors import HanpuriError
 
 RESULTS = Path(__file__).with_name("results") / "restoring"
@@ -86,7 +86,6 @@ def do(way: Way, options: argparse.Namespace) -> None:
     prepared = time.monotonic() - began
     row = {"name": way.name, "differs": way.differs, "of": way.of, "seconds_before": round(prepared, 1)}
     row |= facts_of(folder) | ask(way, model_of(folder), options)
-    row["to_base"] = differences(row, options)
     from hanpuri.runs.files import write_json
 
     options.results.mkdir(parents=True, exist_ok=True)
@@ -207,23 +206,6 @@ def scores_of(given: Any) -> dict[str, Any]:
 def figures(score: Any) -> list[float]:
     """Round a score and its bounds."""
     return [round(one, 5) for one in asdict(score).values()]
-
-
-def differences(row: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    """Compare with the base on the same rows: what is gained, between what bounds, and how likely by chance."""
-    import numpy as np
-
-    from hanpuri.evaluation.significance import difference
-
-    base = read_rows(options.results).get(BASE)
-    if base is None or row["name"] == BASE:
-        return {}
-    found = {}
-    for name, one in row["sets"].items():
-        first, second = (np.array(each["tally"], float) for each in (base["sets"][name], one))
-        if len(first) == len(second):
-            found[name] = [round(each, 5) for each in list(asdict(difference(first, second)).values())[:4]]
-    return found
 
 
 def keep_with_run(row: dict[str, Any], folder: Path | None) -> None:

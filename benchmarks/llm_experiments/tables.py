@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.llm_experiments.pretraining import LAW, RECIPE, name_of
 from benchmarks.llm_experiments.restoring import MEASURE, SETS
-from benchmarks.llm_experiments.ways import WAYS
+from benchmarks.llm_experiments.ways import BASE, WAYS
 
 RESULTS = Path(__file__).with_name("results")
 DOCS = Path(__file__).parents[2] / "docs"
@@ -106,18 +108,18 @@ def foretold(results: Path = RESULTS) -> str:
 
 def restoring(results: Path = RESULTS) -> str:
     """Make the table of ways to restore."""
-    rows = [_way_row(way.name, way.differs, read(f"restoring/{way.name}.json", results)) for way in WAYS]
+    found = {way.name: read(f"restoring/{way.name}.json", results) for way in WAYS}
+    rows = [_way_row(way.name, way.differs, found[way.name], found[BASE]) for way in WAYS]
     sets = [name.removesuffix("_dev") for name in SETS]
     head = ["way", "what is different", *sets, "prose, gain", "wrong length", "seconds", "answers", "memory"]
     return table(head, rows)
 
 
-def _way_row(name: str, differs: str, row: Mapping[str, Any]) -> list[str]:
+def _way_row(name: str, differs: str, row: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
     if not row:
         return [f"`{name}`", differs, NOT_RUN]
     scores = [bounded(row["sets"][one]["scores"][MEASURE]) for one in SETS]
-    gain = row["to_base"].get("prose_gold")
-    gained = UNKNOWN if not gain else f"{gain[0]:+.4f} ({gain[1]:+.3f} to {gain[2]:+.3f}{_chance(gain)})"
+    gained = gain_over(base, row, "prose_gold") if base and name != BASE else UNKNOWN
     wrong = row["sets"]["prose_gold"]["scores"]["wrong_length"][0]
     training = {} if row["of"] else row["training"]
     seconds = UNKNOWN if not training.get("seconds") else f"{training['seconds']:,.0f}"
@@ -129,8 +131,13 @@ def _way_row(name: str, differs: str, row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _chance(gain: Sequence[float]) -> str:
-    return "" if gain[3] < 0.05 else ", may be chance"
+def gain_over(first: Mapping[str, Any], second: Mapping[str, Any], name: str) -> str:
+    """Write what one way gains over another on the same rows of a set, with its bounds."""
+    from hanpuri.evaluation.significance import difference
+
+    gain = difference(*(np.array(way["sets"][name]["tally"], float) for way in (first, second)))
+    chance = "" if gain.p_value < 0.05 else ", may be chance"
+    return f"{gain.value:+.4f} ({gain.low:+.3f} to {gain.high:+.3f}{chance})"
 
 
 def answering(results: Path = RESULTS) -> str:
