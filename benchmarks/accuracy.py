@@ -18,6 +18,7 @@ from pathlib import Path
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.engines.opening import open_engine
 from hanpuri.engines.settings import EngineSettings
+from hanpuri.errors import ModelError
 from hanpuri.evaluation.evaluate import evaluate
 from hanpuri.evaluation.rows import read_rows
 
@@ -66,11 +67,20 @@ def write_card(files: ModelFiles, scores: dict[str, Scores], kotox: dict[str, fl
     path.write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
+def find_models(models: list[str]) -> list[ModelFiles]:
+    """Find models by name or folder, the shipped ones if none is named; one that is not there ends the program."""
+    try:
+        return [ModelFiles.find(model) for model in models] or list(ModelFiles.shipped())
+    except ModelError as error:
+        raise SystemExit(str(error)) from None
+
+
 def main(models: list[str], write: bool) -> None:
     """Print the table of the shipped models, or of others by name or folder, and write their cards if told so."""
+    chosen = find_models(models)
     columns = ("set", 15), ("rows", 5), ("char_acc", 9), ("char_f1", 8), ("exact", 7), ("cer", 7), ("clean", 8)
     print("model  ", *(f"{name:>{width}}" for name, width in columns), " feasible")
-    for files in map(ModelFiles.find, models) if models else ModelFiles.shipped():
+    for files in chosen:
         model, scores = str(files.folder), {}
         for name in SETS:
             one = scores[name] = measure(compact(model), name)
