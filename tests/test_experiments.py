@@ -20,7 +20,7 @@ from benchmarks.llm_experiments.pretraining import (
 )
 from benchmarks.llm_experiments.rates import matrices, operations, speed
 from benchmarks.llm_experiments.restoring import SETS, filled, train_command
-from benchmarks.llm_experiments.ways import BASE, WAYS, Way
+from benchmarks.llm_experiments.ways import BASE, WAYS
 from hanpuri.recipe import read_recipe
 from hanpuri.rounds.recipe import RoundsRecipe
 from hanpuri.training.recipe import KINDS, PretrainRecipe
@@ -129,4 +129,3 @@ def test_a_way_stands_with_its_bounds_its_gain_and_what_it_took(tmp_path):
     assert lines["base"] == f"| `base` | all weights, ×3, 2 epochs, plain, greedy | {told} – | {took}"
     assert lines["lora"] == f"| `lora` | LoRA of rank 64 | {told} -0.2000 (-0.200 to -0.200) | {took}"
     assert " +0.0020 (+0.000 to +0.006, may be chance) | " in lines["x1"]
-    assert isinstance(WAYS[0], Way)

@@ -210,7 +210,8 @@ def run_large(options: argparse.Namespace) -> int:
     if options.gpus == 1:
         return subprocess.run(command(RECIPE, sets, options), check=False).returncode
     if options.gpus != ACCUMULATION:
-        print(f"--gpus {options.gpus}: a batch of the recipe is {ACCUMULATION} parts, give 1 or {ACCUMULATION}")
+        told = f"--gpus {options.gpus}: a batch of the recipe is {ACCUMULATION} parts, give 1 or {ACCUMULATION}"
+        print(told, file=sys.stderr)
         return 2
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(options.gpus)]
     python, *rest = command(RECIPE, [*sets, "training.accumulation=1"], options)
