@@ -32,6 +32,7 @@ from hanpuri.compact.adapting.learning import count_items, learn, plan  # noqa: 
 from hanpuri.compact.adapting.settings import MINUTES_ON_CPU, MINUTES_ON_GPU, AdaptSettings  # noqa: E402
 from hanpuri.compact.adapting.texts import Texts, divide  # noqa: E402
 from hanpuri.compact.model_files import ModelFiles  # noqa: E402
+from hanpuri.compact.restoring.phrases import Phrases  # noqa: E402
 from hanpuri.compact.shipped_weights import load_shipped  # noqa: E402
 from hanpuri.compact.weights import load_network  # noqa: E402
 from hanpuri.data.files.sources import open_source  # noqa: E402
@@ -77,8 +78,9 @@ def adapt(base: str, texts: Texts, options: argparse.Namespace) -> Iterator[tupl
         seconds = json.loads((folder / "result.json").read_text(encoding="utf-8"))["seconds"]
         about = {"steps": learnt.step, "items": items, "seconds": seconds, "wall": round(time.monotonic() - started, 1)}
         new, _ = load_network(folder)
+        phrases = Phrases.count(texts.learnt)
         for share in options.share:
-            made = write_model(folder / "made", new, vocabulary, recipe, network, share)
+            made = write_model(folder / "made", new, vocabulary, recipe, network, share, phrases)
             yield share, measure(made.folder, options.eval, options.rows, options.threads), about
 
 

@@ -14,7 +14,8 @@ import time
 import unicodedata
 from collections.abc import Iterator
 
-from hanpuri.compact.restoring.runtime import Restoration, Restorer
+from hanpuri.compact.restoring.restoration import Restoration
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.hangul import is_syllable
 from hanpuri.noise.obfuscate import obfuscate
 

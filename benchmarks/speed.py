@@ -1,7 +1,8 @@
 """
 How fast the command line restores, as a user meets it: whole processes, from start to exit.
 
-In:  eval/reviews_silver_dev.jsonl (844 reviews, 147,323 characters).   Out: seconds and peak memory, a line a case.
+In:  eval/reviews_silver_dev.jsonl (844 reviews, 147,323 characters, 103,145 of them syllables).
+Out: seconds and peak memory, a line a case.
 
     python benchmarks/speed.py [--copies 1 10 100] [--write]
 
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hanpuri.compact.model_files import ModelFiles
+from hanpuri.hangul import is_syllable
 
 REVIEWS = Path("eval/reviews_silver_dev.jsonl")
 SENTENCE = "확잠실읾 념뭄 잙앙욤"
@@ -66,7 +68,8 @@ def main() -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:2])
     report("import hanpuri", [sys.executable, "-c", "import hanpuri"], 5)
     text = REVIEWS.read_text(encoding="utf-8")
-    characters = sum(len(json.loads(line)["noisy"]) for line in text.splitlines())
+    noisy = "".join(json.loads(line)["noisy"] for line in text.splitlines())
+    characters, syllables = len(noisy), sum(map(is_syllable, noisy))
     for model in options.models:
         report(
             f"{model}: one sentence, cold", [sys.executable, "-m", "hanpuri", "restore", SENTENCE, "--model", model], 5
@@ -78,7 +81,8 @@ def main() -> None:
                 file.flush()
                 name = f"{model}: {copies} × 844 reviews"
                 seconds, memory = report(name, restore_command(model, Path(file.name)), 5 if copies == 1 else 1)
-            print(f"{'':<34} {copies * characters / seconds:>8,.0f} characters/s, start-up counted")
+            rates = (f"{copies * one / seconds:,.0f}" for one in (characters, syllables))
+            print(f"{'':<34} {' characters/s, '.join(rates)} syllables/s, start-up counted")
             if options.write and copies == 1:
                 _write_card(model, round(characters / seconds), round(memory))
 

@@ -12,7 +12,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hanpuri.compact.restoring.runtime import Reach, Restoration, Restorer
+    from hanpuri.compact.restoring.restoration import Restoration
+    from hanpuri.compact.restoring.runtime import Reach, Restorer
     from hanpuri.noise.obfuscate import Obfuscation, obfuscate
 
 __version__ = "0.1.0"

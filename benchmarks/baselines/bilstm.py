@@ -31,8 +31,8 @@ from torch.nn import functional as F
 
 from hanpuri.compact.learning.corpus import read_corpora
 from hanpuri.compact.learning.noising import NOT_LEARNT, Noiser
+from hanpuri.compact.restoring.labelling import Restoring
 from hanpuri.compact.restoring.predictor import Confidences, Features
-from hanpuri.compact.restoring.runtime import Restoring
 from hanpuri.compact.settings import CorpusSettings, NoiseSettings
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.data.templates import Fields

@@ -17,7 +17,8 @@ from typing import Any, TextIO, cast
 
 from hanpuri.cli.progress import watch_progress
 from hanpuri.cli.views import VIEWS, write_view
-from hanpuri.compact.restoring.runtime import REACHES, Reach, Restoration, Restorer
+from hanpuri.compact.restoring.restoration import Restoration
+from hanpuri.compact.restoring.runtime import REACHES, Reach, Restorer
 from hanpuri.data.files.formats import FORMATS
 from hanpuri.data.files.sinks import open_sink
 from hanpuri.data.files.sources import Source, open_source

@@ -7,7 +7,8 @@ Before and after, for people: what a restoration changed, or how sure it is.
 
 from typing import TextIO
 
-from hanpuri.compact.restoring.runtime import SOUND, Restoration
+from hanpuri.compact.restoring.restoration import Restoration
+from hanpuri.compact.restoring.runtime import SOUND
 
 VIEWS = ("edits", "confidence")
 GREEN, RED, UNDERLINED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[4m", "\x1b[0m"

@@ -3,8 +3,9 @@ Where models lie, and whether they are whole.
 
 In:  "base" or the folder of a trained model.   Out: ModelFiles, every file that it restores with checked by SHA-256.
 
-A model is a folder with `model.onnx`, `vocabulary.json`, `card.json` (shape, recipe, scores: what `hanpuri models`
-prints), `README.md` (the model card) and `SHA256SUMS`, in the form that `sha256sum --check` reads.
+A model is a folder with `model.onnx`, `vocabulary.json`, if it was adapted `phrases.npz`, `card.json` (shape, recipe,
+scores: what `hanpuri models` prints), `README.md` (the model card) and `SHA256SUMS`, in the form that
+`sha256sum --check` reads.
 """
 
 import difflib
@@ -20,6 +21,7 @@ from hanpuri.runs import sha256_of
 
 SHIPPED = Path(__file__).parent.parent / "models"
 NEEDED = ("model.onnx", "vocabulary.json")
+PHRASES = "phrases.npz"
 SUMS = "SHA256SUMS"
 JOIN = "+"
 
@@ -95,6 +97,11 @@ class ModelFiles:
         return self.folder / "vocabulary.json"
 
     @property
+    def phrases(self) -> Path:
+        """What the texts say again and again that a model was adapted to; not every model has it."""
+        return self.folder / PHRASES
+
+    @property
     def edits(self) -> bool:
         """Whether it is a model that edits, of `hanpuri.compact.editing.edits`; its vocabulary says so."""
         return bool(json.loads(self.vocabulary.read_text(encoding="utf-8")).get("kind") == "edits")
@@ -102,7 +109,7 @@ class ModelFiles:
     @property
     def num_bytes(self) -> int:
         """Size on disk of what is needed to restore."""
-        return sum((self.folder / name).stat().st_size for name in NEEDED if (self.folder / name).exists())
+        return sum((self.folder / name).stat().st_size for name in self._restored_with())
 
     @cached_property
     def card(self) -> dict[str, Any]:
@@ -129,7 +136,7 @@ class ModelFiles:
         entries = [line.split(maxsplit=1) for line in lines if line.strip()]
         # A star before the name is how sha256sum marks a file that it read as binary.
         expected = {name.strip().removeprefix("*"): digest for digest, name in (e for e in entries if len(e) == 2)}
-        for name in sorted({*NEEDED, *expected}):
+        for name in sorted({*NEEDED, *self._restored_with(), *expected}):
             path = self.folder / name
             if not path.is_file():
                 raise ModelError(f"{path} is missing", "install hanpuri again, or train the model again")
@@ -139,7 +146,10 @@ class ModelFiles:
                     "install hanpuri again, or copy the model again",
                 )
 
+    def _restored_with(self) -> list[str]:
+        return [name for name in (*NEEDED, PHRASES) if (self.folder / name).exists()]
+
     def write_sums(self) -> None:
         """Write the checksums of the files that a restorer loads."""
-        lines = [f"{sha256_of(self.folder / name)}  {name}\n" for name in NEEDED]
+        lines = [f"{sha256_of(self.folder / name)}  {name}\n" for name in self._restored_with()]
         (self.folder / SUMS).write_text("".join(lines), encoding="utf-8")

@@ -78,6 +78,16 @@ def test_a_card_is_read_and_a_model_without_one_has_an_empty_card(model):
     assert ModelFiles(model).card == {"name": "내 모델"}
 
 
+def test_phrases_belong_to_a_model_where_they_are_there(model):
+    before = ModelFiles(model).num_bytes
+    ModelFiles(model).phrases.write_bytes(b"runs")
+    assert told(model) == f"mine/phrases.npz is damaged: its checksum is not the one in SHA256SUMS; {COPY}"
+    ModelFiles(model).write_sums()
+    assert ModelFiles.find(model).num_bytes == before + 4
+    ModelFiles(model).phrases.unlink()
+    assert told(model) == f"mine/phrases.npz is missing; {AGAIN}"
+
+
 # --- unknown names
 
 

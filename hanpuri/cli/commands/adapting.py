@@ -41,6 +41,9 @@ def adapt(
     general: Annotated[
         Path | None, typer.Option(help="Other clean text to mix in, .txt or .txt.xz: less is forgotten.")
     ] = None,
+    phrases: Annotated[
+        bool, typer.Option(help="Put what the texts say again and again beside the weights, as hashes and counts.")
+    ] = True,
     keep: Annotated[bool, typer.Option("--keep", help="Write the model though it does not help.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Which texts are kept apart, which noise.")] = 0,
     encoding: Encoding = "utf-8",
@@ -52,7 +55,7 @@ def adapt(
     """Tune the restorer on clean sentences of your own; no pairs needed, minutes on a GPU, half an hour without."""
     from hanpuri.cli import adapting
 
-    asked = {"minutes": minutes, "share": share, "passes": passes, "seed": seed}
+    asked = {"minutes": minutes, "share": share, "passes": passes, "phrases": phrases, "seed": seed}
     adapting.adapt(
         adapting.Files(tuple(texts), field, encoding, format),
         out,

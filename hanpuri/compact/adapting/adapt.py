@@ -24,6 +24,7 @@ from hanpuri.compact.adapting.places import check_out, working_folder
 from hanpuri.compact.adapting.settings import MINUTES_ON_CPU, MINUTES_ON_GPU, AdaptSettings
 from hanpuri.compact.adapting.texts import Found, Texts
 from hanpuri.compact.model_files import ModelFiles
+from hanpuri.compact.restoring.phrases import Phrases
 from hanpuri.compact.shipped_weights import load_shipped
 from hanpuri.compact.weights import load_network
 from hanpuri.errors import DataError, RecipeError
@@ -111,7 +112,8 @@ def adapt(
     )
     learnt = learn(recipe, folder, (network, vocabulary), pull=settings.pull, device=where, report=report)
     new, _ = load_network(folder)
-    made = write_model(folder / "adapted", new, vocabulary, recipe, network, settings.share)
+    phrases = Phrases.count(texts.learnt) if settings.phrases else None
+    made = write_model(folder / "adapted", new, vocabulary, recipe, network, settings.share, phrases)
     gains = exam.compare(before, exam.take(made.folder, threads), compare)
     items, seconds = learnt.step * recipe.training.batch_tokens, _seconds_of(folder)
     done = Adaptation(out, keep or gains[OWN].is_certain, texts.found, gains, learnt.step, items, seconds)
@@ -131,7 +133,7 @@ def _come_back(out: Path, texts: Texts, files: ModelFiles, settings: AdaptSettin
         "texts": hashlib.sha256(said).hexdigest(),
         "base": sha256_of(files.network),
         "general": sha256_of(general) if general else None,
-        **settings.model_dump(exclude={"share"}),  # which comes after what is learnt
+        **settings.model_dump(exclude={"share", "phrases"}),  # which come after what is learnt
     }
     path = folder / "asked.json"
     if path.exists():

@@ -38,8 +38,8 @@ From {learnt:,} texts with {syllables:,} syllables, clean, obfuscated anew at ev
 in {seconds:,.0f} seconds on {device}; {share:.0%} of the way from the old weights to the learnt ones was gone.
 Settings: {settings}. hanpuri {version}.
 
-The texts are not in this folder. But weights remember: who asks cleverly may learn which words they hold. Give the
-model only to those who may know the texts.
+The texts are not in this folder. But weights remember, and so do the hashes of runs of characters in `phrases.npz`: who
+asks cleverly may learn which words they hold. Give the model only to those who may know the texts.
 """
 OTHER_TEXTS = "105 sentences about all and everything, in four noisy forms each, which nothing was learnt from."
 

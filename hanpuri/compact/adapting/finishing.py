@@ -1,7 +1,7 @@
 """
 Learnt weights ─► a model's files: part of the way back to the old weights, off their grid, quantised anew.
 
-In:  the network that was begun with and the one that has learnt.   Out: model.onnx, vocabulary.json, SHA256SUMS.
+In:  the network that was begun with and the one that has learnt, phrases.   Out: the files that a restorer loads.
 
 Half the way keeps most of what was gained and gives back most of what was lost elsewhere (Wortsman et al., "Robust
 fine-tuning of zero-shot models", arXiv 2109.01903). Needs torch and onnx.
@@ -17,6 +17,7 @@ from hanpuri.compact.learning.corpus import read_corpora
 from hanpuri.compact.learning.export import draw_calibration, export
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.network import RestorerNetwork
+from hanpuri.compact.restoring.phrases import Phrases
 from hanpuri.compact.settings import CompactRecipe
 from hanpuri.compact.vocabulary import Vocabulary
 
@@ -32,6 +33,7 @@ def write_model(
     recipe: CompactRecipe,
     old: RestorerNetwork,
     share: float,
+    phrases: Phrases | None = None,
 ) -> ModelFiles:
     """
     Write the files that a restorer loads.
@@ -43,6 +45,7 @@ def write_model(
         recipe: whose texts and noise the activation scales are chosen by.
         old: what was begun with.
         share: how far to go from the old weights to the learnt ones, 0 to 1.
+        phrases: what the texts say again and again, if it is to go with the model.
     """
     files = ModelFiles(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +54,8 @@ def write_model(
     stream, _ = read_corpora(recipe.data, recipe.seed, vocabulary)
     export(between, draw_calibration(recipe, vocabulary, stream), files.network)
     vocabulary.save(files.vocabulary)
+    if phrases is not None:
+        phrases.save(files.phrases)
     files.write_sums()
     return files
 

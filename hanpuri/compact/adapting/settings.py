@@ -18,4 +18,5 @@ class AdaptSettings(Settings):
     general_share: float = Field(
         default=0.25, gt=0, lt=1, description="Share of windows drawn from general text, if there is any."
     )
+    phrases: bool = Field(default=True, description="Whether what the texts say again and again goes with the model.")
     seed: int = Field(default=0, ge=0, description="Decides which texts are kept apart, windows and noise.")

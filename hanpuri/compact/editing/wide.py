@@ -18,7 +18,9 @@ from functools import cached_property
 from hanpuri.compact.editing.gate import allowed
 from hanpuri.compact.editing.kinds import kind_of
 from hanpuri.compact.editing.reader import EditReader, EditReading, leave_clean, take_back
-from hanpuri.compact.restoring.runtime import SOUND, PartEdit, Restoration, Restoring
+from hanpuri.compact.restoring.labelling import Restoring
+from hanpuri.compact.restoring.restoration import PartEdit, Restoration
+from hanpuri.compact.restoring.runtime import SOUND
 from hanpuri.compact.restoring.windows import take_chunks
 from hanpuri.hangul import is_syllable
 from hanpuri.unhiding.characters import find_invisible, find_styled

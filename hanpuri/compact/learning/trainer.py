@@ -24,7 +24,7 @@ from hanpuri.compact.learning.optimizer import Optimizers
 from hanpuri.compact.learning.schedule import Schedule
 from hanpuri.compact.learning.teaching import Teachers, taught_loss
 from hanpuri.compact.network import NetworkShape, RestorerNetwork
-from hanpuri.compact.restoring.runtime import Restoring
+from hanpuri.compact.restoring.labelling import Restoring
 from hanpuri.compact.restoring.torch_predictor import TorchPredictor
 from hanpuri.compact.settings import CompactRecipe, EvaluationSettings
 from hanpuri.compact.vocabulary import Vocabulary

@@ -1,5 +1,6 @@
 """
 Noisy text ─► restored text; needs no torch, unless a device of torch is asked for.
 
-    sessions ─► onnx_predictor (or torch_predictor; both keep to predictor); windows ─► alternatives ─► runtime
+    runtime opens: sessions ─► onnx_predictor (or torch_predictor, packed, mean_predictor; all keep to predictor)
+    and restores:  labelling: windows ─► a predictor ─► doubts (phrases, alternatives) ─► restoration
 """

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hanpuri.compact.restoring.phrases import Probabilities
 from hanpuri.compact.restoring.predictor import Confidences
-from hanpuri.compact.vocabulary import KEEP
 from hanpuri.hangul import Indices
 
 UNSURE = 0.9
@@ -32,36 +32,47 @@ class Alternative(NamedTuple):
     confidence: float
 
 
-def find_alternatives(
-    scores: Confidences, sure: Confidences, own: Indices, point_of_label: Indices, most: int
-) -> list[tuple[Alternative, ...]]:
+def find_likeliest(scores: Confidences, sure: Confidences, most: int) -> tuple[Indices, Probabilities]:
     """
-    Name the likeliest syllables of each place, the one with the highest score first.
-
-    What is less likely than the last digit that is told is left out, so there may be fewer than `most`.
+    Find the likeliest labels of each syllable, the one with the highest score first.
 
         >>> scores, sure = np.log(np.array([[0.3, 0.6, 0.1]], dtype=np.float32)), np.array([0.6], dtype=np.float32)
-        >>> find_alternatives(scores, sure, np.array([ord("밤")]), np.array([0, ord("방"), ord("밥")]), 2)
-        [(Alternative(text='방', confidence=0.6), Alternative(text='밤', confidence=0.3))]
+        >>> [told.round(4).tolist() for told in find_likeliest(scores, sure, 2)]
+        [[[1, 0]], [[0.6, 0.3]]]
 
     Args:
         scores: (N, num_labels), −∞ for what may not stand there.
         sure: (N,) the probability of the label with the highest score.
-        own: (N,) code points of the noisy syllables, which the label KEEP stands for.
-        point_of_label: (num_labels,) the code point of each label.
-        most: how many to name.
+        most: K, how many to find.
+
+    Returns:
+        labels and their probabilities, (N, K) each.
     """
-    # One more: a syllable may be found twice, as the label KEEP and as its own.
-    count = min(most + 1, scores.shape[-1])
+    count = min(most, scores.shape[-1])
     labels = np.argpartition(scores, -count, axis=-1)[:, -count:]
     chosen = np.take_along_axis(scores, labels, -1)
     order = np.lexsort((labels, -chosen))  # of equals the first label, as argmax has it
     labels, chosen = np.take_along_axis(labels, order, -1), np.take_along_axis(chosen, order, -1)
-    shares = sure[:, None] * np.exp(chosen - chosen[:, :1]).astype(np.float64)
+    return labels, sure[:, None] * np.exp(chosen - chosen[:, :1]).astype(np.float64)
+
+
+def name_alternatives(points: Indices, shares: Probabilities, most: int) -> list[tuple[Alternative, ...]]:
+    """
+    Name the syllables that could stand in each place, the likeliest first and each once.
+
+    What is less likely than the last digit that is told is left out, so there may be fewer than `most`.
+
+        >>> name_alternatives(np.array([[ord("방"), ord("밤")]]), np.array([[0.6, 0.3]]), 2)
+        [(Alternative(text='방', confidence=0.6), Alternative(text='밤', confidence=0.3))]
+
+    Args:
+        points: (N, K) code points, the likeliest first.
+        shares: (N, K) their probabilities.
+        most: how many to name.
+    """
     # The first one is told as the text's own confidence is; the others are cut off, for the sum must not exceed 1.
     told = np.floor(shares * 10**DIGITS + ROUNDING) / 10**DIGITS
     told[:, 0] = shares[:, 0].round(DIGITS)
-    points = np.where(labels == KEEP, own[:, None], point_of_label[labels])
     return [_named(*both, most) for both in zip(points.tolist(), told.tolist(), strict=True)]
 
 

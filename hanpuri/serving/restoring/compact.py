@@ -13,8 +13,10 @@ from functools import cache, partial
 
 from hanpuri.compact.editing.reader import EditPiece, EditReader, TextsBegun
 from hanpuri.compact.editing.wide import Judged, finish, judge, read
+from hanpuri.compact.restoring.labelling import Piece, Reading, Restoring
 from hanpuri.compact.restoring.onnx_predictor import OnnxPredictor
-from hanpuri.compact.restoring.runtime import WIDE, Piece, Reach, Reading, Restoration, Restorer, Restoring
+from hanpuri.compact.restoring.restoration import Restoration
+from hanpuri.compact.restoring.runtime import WIDE, Reach, Restorer
 from hanpuri.serving.restoring.marks import order_marks
 from hanpuri.serving.restoring.restored import Restored, of_compact
 from hanpuri.serving.restoring.turns import Kind, Pieces, Turns
@@ -56,7 +58,8 @@ class CompactModel:
         self.threads_alone = min(threads, THREADS_ALONE)
         self.restoring = self.restoring_alone = restorer.restoring
         if self.threads_alone > 1:
-            self.restoring_alone = Restoring(OnnxPredictor.load(files, self.threads_alone))
+            predictor = OnnxPredictor.load(files, self.threads_alone)
+            self.restoring_alone = Restoring(predictor, phrases=self.restoring.phrases)
         for restoring in {self.restoring, self.restoring_alone}:
             list(restoring.restore_stream(["확잠실읾"]))
         self.reader = load_reader()
@@ -122,7 +125,7 @@ class _Work:
 
     def finish(self) -> list[Restoration]:
         assert self.reading is not None
-        return self.model.restoring.finish(self.reading)
+        return self.model.restoring.finish(self.reading, self.alternatives)
 
     def _kind(self, length: int) -> Kind:
         model = self.model

@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from hanpuri.compact.restoring.alternatives import Alternative
-from hanpuri.compact.restoring.runtime import Restoration
+from hanpuri.compact.restoring.restoration import Restoration
 
 __all__ = ["Alternative", "Edit", "Restored", "edits_between"]
 

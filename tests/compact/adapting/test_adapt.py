@@ -14,6 +14,7 @@ from hanpuri.compact.adapting.judging import Gain
 from hanpuri.compact.adapting.places import working_folder
 from hanpuri.compact.adapting.texts import divide
 from hanpuri.compact.model_files import ModelFiles
+from hanpuri.compact.restoring.phrases import Phrases
 from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.errors import DataError, RecipeError
@@ -41,7 +42,7 @@ def test_texts_kept_apart_are_restored_better_than_before(adapted):
 def test_the_folder_is_a_model_like_any_other(adapted):
     folder = adapted.done.folder
     assert {path.name for path in folder.iterdir()} == {
-        *("model.onnx", "vocabulary.json", "SHA256SUMS", "card.json", "README.md")
+        *("model.onnx", "vocabulary.json", "phrases.npz", "SHA256SUMS", "card.json", "README.md")
     }
     restored = Restorer(folder, threads=1).restore(adapted.texts)
     assert [len(one.text) for one in restored] == [len(text) for text in adapted.texts]
@@ -57,6 +58,21 @@ def test_the_card_says_from_what_and_how_and_how_good_and_tells_no_text(adapted)
     assert f"From 234 texts with {adapted.done.found.syllables:,} syllables" in readme
     assert f"| own texts, obfuscated | {adapted.done.gains['own'].before:.4f} |" in readme
     assert not any(text[:12] in readme + json.dumps(files.card, ensure_ascii=False) for text in adapted.texts)
+
+
+def test_what_the_texts_say_again_and_again_goes_with_the_model_or_stays_out(tmp_path, go, adapted, quick):
+    said = Restorer(adapted.done.folder, threads=1).restoring.phrases
+    assert said is not None
+    assert [len(one.keys) for one in said.runs] == [
+        len(one.keys) for one in Phrases.count(learnt_of(adapted.texts, adapted.base)).runs
+    ]
+    done = go(settings=quick.model_copy(update={"phrases": False, "minutes": 0.2}), keep=True)
+    assert not ModelFiles.find(done.folder).phrases.exists()
+    assert Restorer(done.folder, threads=1).restoring.phrases is None
+
+
+def learnt_of(texts, base):
+    return divide(texts, Vocabulary.load(base / "vocabulary.json"), 0).learnt
 
 
 def press_ctrl_c(step, metrics):

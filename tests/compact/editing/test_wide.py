@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import hanpuri
 from hanpuri.compact.editing.kinds import KINDS as FOUND_BY_MODEL
-from hanpuri.compact.restoring.runtime import PartEdit, Restoration, Restorer
+from hanpuri.compact.restoring.restoration import PartEdit, Restoration
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.unhiding.draft import Change, apply
 from hanpuri.unhiding.normalising import KINDS
 from tests.unhiding.test_normalising import CLEAN

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hanpuri.compact.restoring.alternatives import UNSURE, Alternative, find_alternatives
+from hanpuri.compact.restoring.alternatives import UNSURE, Alternative, find_likeliest, name_alternatives
 from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.noise.airbnb import generate
 
@@ -24,8 +24,9 @@ def named(shares: list[float], own: str, most: int) -> list[tuple[str, float]]:
     with np.errstate(divide="ignore"):
         scores = np.log(np.array([shares], dtype=np.float32))
     sure = np.array([max(shares)], dtype=np.float32)
+    labels, shares = find_likeliest(scores, sure, most + 1)
     points = np.array([ord(label) for label in LABELS])
-    (found,) = find_alternatives(scores, sure, np.array([ord(own)]), points, most)
+    (found,) = name_alternatives(np.where(labels == 0, ord(own), points[labels]), shares, most)
     return [tuple(one) for one in found]
 
 

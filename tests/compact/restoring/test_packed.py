@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.restoring.runtime import Restoring
+from hanpuri.compact.restoring.labelling import Restoring
 from hanpuri.compact.restoring.torch_predictor import TorchPackedPredictor, TorchPredictor, choose_predictor
 from hanpuri.compact.restoring.windows import WINDOW, Window, pack_windows
 

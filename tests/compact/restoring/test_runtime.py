@@ -15,8 +15,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hanpuri.compact.restoring.labelling import Restoring, read_ahead
 from hanpuri.compact.restoring.onnx_predictor import OnnxPredictor
-from hanpuri.compact.restoring.runtime import Restoration, Restorer, Restoring, read_ahead
+from hanpuri.compact.restoring.restoration import Restoration
+from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.compact.restoring.windows import OVERLAP, WINDOW, cut_windows, make_batches
 from hanpuri.hangul import is_syllable
 from hanpuri.noise.airbnb import generate
