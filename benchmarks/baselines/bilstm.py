@@ -32,7 +32,7 @@ from torch.nn import functional as F
 from hanpuri.compact.learning.corpus import read_corpora
 from hanpuri.compact.learning.noising import NOT_LEARNT, Noiser
 from hanpuri.compact.restoring.labelling import Restoring
-from hanpuri.compact.restoring.predictor import Confidences, Features
+from hanpuri.compact.restoring.predictor import Confidences, Features, Scored
 from hanpuri.compact.settings import CorpusSettings, NoiseSettings
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.data.templates import Fields
@@ -245,9 +245,14 @@ class BilstmPredictor:
 
     def predict(self, features: Features) -> tuple[Indices, Confidences]:
         """Take the most probable label of each item."""
-        with torch.inference_mode():
-            confidences, labels = self.network(torch.from_numpy(features)).softmax(-1).max(-1)
-        return labels.numpy().astype(np.int64), confidences.numpy()
+        labels, confidences, _ = self.predict_scored(features)
+        return labels, confidences
+
+    def predict_scored(self, features: Features) -> Scored:
+        """Take the most probable label of each item, and give the scores of all."""
+        scores = self.score(features)
+        confidences, labels = torch.from_numpy(scores).softmax(-1).max(-1)
+        return labels.numpy().astype(np.int64), confidences.numpy(), scores
 
 
 class BilstmEngine:

@@ -160,12 +160,14 @@ class Restoring:
     def label(self, pieces: Sequence[Piece], alternatives: int = 0) -> None:
         """Ask the model about windows of one length, of one or more readings, and note there what it says."""
         features = np.stack([reading.encoded.features[w.start : w.end] for reading, w in pieces])
-        if not self._needs_scores(alternatives):
-            labels, confidences = self.predictor.predict(features)
-            scores = None
-        else:
+        scores = None
+        if self.feasible is not None:
             scores = self.predictor.score(features)
             labels, confidences = self._choose(scores, pieces)
+        elif self._needs_scores(alternatives):
+            labels, confidences, scores = self.predictor.predict_scored(features)
+        else:
+            labels, confidences = self.predictor.predict(features)
         for row, (reading, window) in enumerate(pieces):
             kept = slice(window.keep_start - window.start, window.keep_end - window.start)
             reading.labels[window.keep_start : window.keep_end] = labels[row, kept]
@@ -220,9 +222,9 @@ class Restoring:
         return {int(places[number]): told for number, told in name_unsure(candidates, shares, alternatives).items()}
 
     def _choose(self, scores: Confidences, pieces: Sequence[Piece]) -> tuple[Indices, Confidences]:
-        if self.feasible is not None:
-            for row, (reading, window) in enumerate(pieces):
-                self._forbid_infeasible(scores[row], window, reading.texts[window.text_number], reading.encoded)
+        """Take the most probable labels of those that are feasible; the scores of the others are set to −∞."""
+        for row, (reading, window) in enumerate(pieces):
+            self._forbid_infeasible(scores[row], window, reading.texts[window.text_number], reading.encoded)
         labels = scores.argmax(-1)
         best = np.take_along_axis(scores, labels[..., None], -1)
         return labels, (1.0 / np.exp(scores - best).sum(-1)).astype(np.float32)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hanpuri.compact.restoring.predictor import Confidences, Features, Predictor
+from hanpuri.compact.restoring.predictor import Confidences, Features, Predictor, Scored
 from hanpuri.hangul import Indices
 
 # What a probability is at least, so that it has a logarithm.
@@ -32,14 +32,16 @@ class MeanPredictor:
 
     def predict(self, features: Features) -> tuple[Indices, Confidences]:
         """Take the label of each item that is the most probable in the mean."""
+        return _most_probable(self._mean(features))
+
+    def predict_scored(self, features: Features) -> Scored:
+        """Take the most probable labels, and give the logarithms of the mean probabilities of all."""
         probabilities = self._mean(features)
-        labels = probabilities.argmax(-1)
-        return labels, np.take_along_axis(probabilities, labels[..., None], -1)[..., 0]
+        return *_most_probable(probabilities), _logarithms(probabilities)
 
     def score(self, features: Features) -> Confidences:
         """Give the logarithms of the mean probabilities of all labels, (B, T, num_labels)."""
-        scores: Confidences = np.log(np.maximum(self._mean(features), SMALLEST))
-        return scores
+        return _logarithms(self._mean(features))
 
     def _mean(self, features: Features) -> Confidences:
         total = sum(_probabilities(member.score(features)) for member in self.members)
@@ -52,4 +54,14 @@ def _probabilities(scores: Confidences) -> Confidences:
     scores -= scores.max(-1, keepdims=True)
     np.exp(scores, out=scores)
     scores /= scores.sum(-1, keepdims=True)
+    return scores
+
+
+def _most_probable(probabilities: Confidences) -> tuple[Indices, Confidences]:
+    labels = probabilities.argmax(-1)
+    return labels, np.take_along_axis(probabilities, labels[..., None], -1)[..., 0]
+
+
+def _logarithms(probabilities: Confidences) -> Confidences:
+    scores: Confidences = np.log(np.maximum(probabilities, SMALLEST))
     return scores

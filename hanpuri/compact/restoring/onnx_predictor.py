@@ -7,7 +7,7 @@ In:  features (B, T, 6).   Out: labels (B, T) and their probabilities, or the sc
 import numpy as np
 
 from hanpuri.compact.model_files import ModelFiles
-from hanpuri.compact.restoring.predictor import Confidences, Features
+from hanpuri.compact.restoring.predictor import Confidences, Features, Scored
 from hanpuri.compact.restoring.sessions import Session, open_files
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.errors import ModelError
@@ -45,8 +45,13 @@ class OnnxPredictor:
 
     def predict(self, features: Features) -> tuple[Indices, Confidences]:
         """Take the most probable label of each item: by numpy, which finds the largest faster than onnxruntime."""
+        labels, confidences, _ = self.predict_scored(features)
+        return labels, confidences
+
+    def predict_scored(self, features: Features) -> Scored:
+        """Take the most probable label of each item, and give the scores of all."""
         scores, confidences = self.session.run(["scores", "confidences"], {"features": features})
-        return scores.argmax(-1), confidences
+        return scores.argmax(-1), confidences, scores
 
     def score(self, features: Features) -> Confidences:
         """Give the scores of all labels, (B, T, num_labels)."""

@@ -15,6 +15,7 @@ from hanpuri.hangul import Indices
 
 Features = npt.NDArray[np.int32]
 Confidences = npt.NDArray[np.float32]
+Scored = tuple[Indices, Confidences, Confidences]
 
 
 class Predictor(Protocol):
@@ -26,8 +27,11 @@ class Predictor(Protocol):
     def predict(self, features: Features) -> tuple[Indices, Confidences]:
         """Take the most probable label of each item."""
 
+    def predict_scored(self, features: Features) -> Scored:
+        """The same, with the scores of all labels, (B, T, num_labels), which the caller must not change."""
+
     def score(self, features: Features) -> Confidences:
-        """Give the scores of all labels, (B, T, num_labels)."""
+        """Give the scores of all labels, (B, T, num_labels), for the caller to change."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ from torch import Tensor
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.network import RestorerNetwork
 from hanpuri.compact.restoring.packed import score_packed
-from hanpuri.compact.restoring.predictor import Confidences, Features
+from hanpuri.compact.restoring.predictor import Confidences, Features, Scored
 from hanpuri.compact.shipped_weights import load_shipped
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.errors import ModelError
@@ -58,6 +58,11 @@ class TorchPredictor:
     def predict(self, features: Features) -> tuple[Indices, Confidences]:
         """Take the most probable label of each item."""
         return _most_probable(self._scores(features))
+
+    def predict_scored(self, features: Features) -> Scored:
+        """Take the most probable label of each item, and give the scores of all."""
+        scores = self._scores(features)
+        return *_most_probable(scores), scores.cpu().numpy()
 
     @torch.inference_mode()
     def _scores(self, features: Features, lengths: Sequence[int] | None = None) -> Tensor:
