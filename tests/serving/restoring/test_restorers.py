@@ -7,6 +7,7 @@ or a fault that says why not.
 
 import asyncio
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hanpuri.compact.model_files import ModelFiles
+from hanpuri.compact.restoring.phrases import Phrases
 from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.engines.base import Answer
 from hanpuri.engines.echo import EchoEngine
@@ -222,6 +225,18 @@ def test_a_model_goes_by_the_name_that_it_is_given(tmp_path):
     with opened(tmp_path, models=("tiny=small",)) as one:
         assert one.restorers.names == ("tiny",)
         assert one.restore([NOISY[0]], model="tiny")[0][0].text == "화장실이 너무 작아요"
+
+
+def test_a_model_with_phrases_answers_as_the_library_does_whoever_helps(tmp_path):
+    """Alone, a request is helped by a second thread, with a session of its own."""
+    files = ModelFiles(tmp_path / "mine")
+    shutil.copytree(ModelFiles.find("small").folder, files.folder)
+    Phrases.count(["방 엔 냄새"] * 50).save(files.phrases)
+    files.write_sums()
+    plain, phrased = (Restorer(model).restore(NOISY, alternatives=3) for model in ("small", files.folder))
+    assert plain != phrased
+    with opened(tmp_path, models=(f"mine={files.folder}",)) as one:
+        assert one.restore(NOISY, model="mine", alternatives=3) == [[of_compact(told) for told in phrased]]
 
 
 # --- language models
