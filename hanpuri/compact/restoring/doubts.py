@@ -3,7 +3,7 @@ Where a network is in doubt: the few labels that it holds likeliest there, kept 
 
 In:  scores of a window's labels.   Out: Doubts; then, with the text around them, what to write there, and how sure:
 
-    찝이 넓어요      찜 0.52, 집 0.47   ─►   집 0.61, where the user's texts have "집이 넓"
+    찝이 넓어요      찜 0.52, 집 0.47   ─►   집 0.61, where the user's texts have "집이 넓" (made up)
 
 Windows are labelled one by one and in any order; phrases go across them, so they are asked at the end.
 """
@@ -22,7 +22,7 @@ from hanpuri.hangul import Indices
 DOUBTFUL = 0.985
 """Below this confidence phrases are asked: of adapted models that answer together, 4 % of the syllables."""
 CONSIDERED = 6
-"""Labels that phrases choose among: behind them stands one right one in a thousand doubts."""
+"""Labels that phrases choose among: in one doubt of a hundred the right one is none of them."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ LENGTHS = range(1, LONGEST + 1)
 SHORT = 2
 """Runs up to here are known to the network well enough, and are taken off."""
 MOST_CHARACTERS = 4_000_000
-"""Of the texts that are counted: a file of about 30 MB."""
+"""Of the texts that are counted: a file of about 15 MB."""
 BREAK = "\n" * (LONGEST - 1)
 """Around each text, so that no run goes from one into another."""
 WEIGHT = 0.12
@@ -39,6 +39,7 @@ Of what the texts say, beside what the network does. Texts of their kind gain mo
 another kind begin to suffer (LOG.md).
 """
 PASSES = 2
+"""A third changes one syllable in a thousand doubts."""
 UNSEEN = 1e-7
 """The probability of a character that stands nowhere in the texts; it is the same before and after, and falls out."""
 TURN, SPREAD, FOLD = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(29)
