@@ -107,6 +107,7 @@ def main() -> None:
     parser.add_argument("--eval", type=Path, default=Path("eval"))
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)  # else it takes what the environment says
     options.share = options.share or [AdaptSettings().share]
     rows = [row.text for row in open_source(options.texts).rows()]
     results = {}
