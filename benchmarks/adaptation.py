@@ -38,6 +38,7 @@ from hanpuri.compact.weights import load_network  # noqa: E402
 from hanpuri.data.files.sources import open_source  # noqa: E402
 from hanpuri.engines.opening import open_engine  # noqa: E402
 from hanpuri.engines.settings import EngineSettings  # noqa: E402
+from hanpuri.errors import HanpuriError  # noqa: E402
 from hanpuri.evaluation.evaluate import evaluate  # noqa: E402
 from hanpuri.evaluation.rows import read_rows  # noqa: E402
 
@@ -127,4 +128,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except HanpuriError as error:
+        sys.exit(str(error))

@@ -43,6 +43,14 @@ def test_what_was_found_and_gained_is_told(desk, monkeypatch, capsys):
         assert card.readline() == "# mine\n"
 
 
+def test_phrases_stay_out_of_the_model_if_told_so(hanpuri, desk):
+    told = "adapt --texts reviews.csv --column review --base copier --out mine --minutes 0.1"
+    done = hanpuri(*told.split(), "--passes", "0.2", "--no-phrases", "--keep", "--threads", "1")
+    assert done.code == 0, done.err
+    assert (desk / "mine" / "model.onnx").is_file()
+    assert not (desk / "mine" / "phrases.npz").exists()
+
+
 def test_help_shows_examples(hanpuri):
     assert "hanpuri adapt --texts reviews.txt --out my-model" in hanpuri("adapt", "--help").out
 

@@ -1,5 +1,7 @@
 """Models that answer together. In: the shipped models, one of another vocabulary. Out: the mean of what they say."""
 
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.restoring.mean_predictor import MeanPredictor
 from hanpuri.compact.restoring.onnx_predictor import OnnxPredictor
+from hanpuri.compact.restoring.phrases import Phrases
 from hanpuri.compact.restoring.runtime import Restorer
 from hanpuri.errors import ModelError
 from hanpuri.hangul import is_syllable
@@ -103,3 +106,24 @@ def test_models_of_other_labels_cannot_answer_together(run):
 def test_a_folder_with_a_plus_in_its_name_is_one_model(run, tmp_path):
     (tmp_path / "mine+yours").symlink_to(run.result.folder / "model")
     assert Restorer(str(tmp_path / "mine+yours")).model == "mine+yours"
+
+
+def test_labels_are_the_same_with_their_scores_and_without(members):
+    features = features_of(members, "빵 옌 냄쌔 깝 눖 딮 쩱")
+    for predictor in (*members, MeanPredictor(members)):
+        labels, confidences = predictor.predict(features)
+        again, sure, scores = predictor.predict_scored(features)
+        assert (labels == again).all()
+        assert (confidences == sure).all()
+        assert (scores.argmax(-1) == labels).all()
+
+
+def test_of_models_that_answer_together_the_first_with_phrases_is_asked_for_them(tmp_path):
+    files = ModelFiles(tmp_path / "mine")
+    shutil.copytree(ModelFiles.find("small").folder, files.folder)
+    Phrases.count(["방 엔 냄새"] * 50).save(files.phrases)
+    files.write_sums()
+    said = Restorer(f"base+{files.folder}").restoring.phrases
+    assert said is not None
+    assert (said.runs[-1].keys == Phrases.load(files.phrases).runs[-1].keys).all()
+    assert Restorer("base+small").restoring.phrases is None

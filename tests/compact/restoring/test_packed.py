@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.restoring.labelling import Restoring
+from hanpuri.compact.restoring.phrases import Phrases
 from hanpuri.compact.restoring.torch_predictor import TorchPackedPredictor, TorchPredictor, choose_predictor
 from hanpuri.compact.restoring.windows import WINDOW, Window, pack_windows
 
@@ -40,6 +41,14 @@ def test_alternatives_and_feasible_originals_are_found_with_a_packed_predictor_t
     read, guessed = Restoring(packed, feasible="hand").restore_stream(noisy, alternatives=3)
     assert read.text == "화장실이 너무 작아요"
     assert guessed.alternatives
+
+
+def test_phrases_are_asked_with_a_packed_predictor_too(packed):
+    noisy, phrases = ["빵 옌 냄쌔", "확잠실읾 념뭄 잙앙욤"], Phrases.count(["방 엔 냄새"] * 50)
+    batched = Restoring(TorchPredictor(packed.network, packed.vocabulary), phrases=phrases)
+    found = list(Restoring(packed, phrases=phrases).restore_stream(noisy))
+    assert [one.text for one in found] == [one.text for one in batched.restore_stream(noisy)]
+    assert found != list(Restoring(packed).restore_stream(noisy))
 
 
 @pytest.mark.parametrize(
