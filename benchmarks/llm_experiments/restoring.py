@@ -53,7 +53,7 @@ def main() -> None:
         return
     for name in options.only:
         way = find_way(name)
-        if not (options.results / f"{name}.json").is_file() or options.again:
+        if "sets" not in read_row(name, options.results) or options.again:
             try:
                 do(way, options)
             except (subprocess.CalledProcessError, HanpuriError) as error:  # one that fails must not end the others
@@ -70,6 +70,8 @@ def read_options(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[way.name for way in WAYS], choices=[way.name for way in WAYS])
     parser.add_argument("--batch-size", type=int, default=256, help="rows that are answered together")
     parser.add_argument("--device")
+    parser.add_argument("--precision", default="auto", help="what the answers are computed in")
+    parser.add_argument("--no-train", dest="train", action="store_false", help="ask runs that came from elsewhere")
     parser.add_argument("--again", action="store_true", help="do also what is there already")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--tiny", action="store_true")
@@ -80,18 +82,25 @@ def do(way: Way, options: argparse.Namespace) -> None:
     """Train a way, if it has a training of its own, ask it, and keep what came out."""
     began = time.monotonic()
     folder = options.runs / f"restoring-{way.of or way.name}"
-    made = make(way, options)
-    if not way.of:
+    if options.train and not way.of:
+        made = make(way, options)
         run_hanpuri([*train_command(way, options, made), "--runs", str(options.runs)])
     prepared = time.monotonic() - began
     row = {"name": way.name, "differs": way.differs, "of": way.of, "seconds_before": round(prepared, 1)}
-    row |= facts_of(folder) | ask(way, model_of(folder), options)
-    from hanpuri.runs.files import write_json
-
-    options.results.mkdir(parents=True, exist_ok=True)
-    write_json(options.results / f"{way.name}.json", row)
+    row |= facts_of(folder)
+    write_row(row, options.results)  # what the training came to is known, also if the answers are cut off
+    row |= ask(way, model_of(folder), options)
+    write_row(row, options.results)
     keep_with_run(row, folder if not way.of else None)
     print(line_of(row), flush=True)
+
+
+def write_row(row: dict[str, Any], results: Path) -> None:
+    """Write what is known of a way."""
+    from hanpuri.runs.files import write_json
+
+    results.mkdir(parents=True, exist_ok=True)
+    write_json(results / f"{row['name']}.json", row)
 
 
 def run_hanpuri(told: Sequence[str]) -> None:
@@ -161,7 +170,7 @@ def facts_of(folder: Path) -> dict[str, Any]:
     """Say what a training took."""
     told = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     keys = ("method", "steps", "tokens", "seconds", "peak_memory_bytes", "trainable_parameters", "device", "train_rows")
-    return {"training": {key: told.get(key) for key in keys}}
+    return {"training": {key: told.get(key) for key in (*keys, "scores")}}
 
 
 def ask(way: Way, model: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -172,6 +181,7 @@ def ask(way: Way, model: Path, options: argparse.Namespace) -> dict[str, Any]:
     from hanpuri.evaluation.rows import read_rows as read_eval_rows
 
     device = f",device={options.device}" if options.device else ""
+    device += f",precision={options.precision}" if options.precision != "auto" else ""
     settings = parse_engine(f"{way.engine}:{model}{way.options}{device}")
     found: dict[str, Any] = {}
     with open_engine(settings) as engine:
@@ -183,7 +193,14 @@ def ask(way: Way, model: Path, options: argparse.Namespace) -> dict[str, Any]:
                 decoding = replace(decoding, max_new_tokens=8)
             given = evaluate(engine, rows, decoding, measures=MEASURES, unchanged_clean=False)
             found[name] = scores_of(given)
-    return {"sets": found}
+    return {"sets": found, "asked_on": device_name(options.device)}
+
+
+def device_name(device: str | None) -> str:
+    """Name what the answers were computed on."""
+    import torch
+
+    return "processor" if device == "cpu" or not torch.cuda.is_available() else torch.cuda.get_device_name()
 
 
 def scores_of(given: Any) -> dict[str, Any]:
@@ -219,9 +236,15 @@ def keep_with_run(row: dict[str, Any], folder: Path | None) -> None:
 
 
 def read_rows(results: Path) -> dict[str, dict[str, Any]]:
-    """Read what is there, in the order of the table."""
-    paths = [(way.name, results / f"{way.name}.json") for way in WAYS]
-    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in paths if path.is_file()}
+    """Read those that are done, in the order of the table."""
+    found = {way.name: read_row(way.name, results) for way in WAYS}
+    return {name: row for name, row in found.items() if "sets" in row}
+
+
+def read_row(name: str, results: Path) -> dict[str, Any]:
+    """Read what is known of a way; nothing if it was not begun, no "sets" if it was only trained."""
+    path = results / f"{name}.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def line_of(row: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ RESULTS = Path(__file__).with_name("results")
 DOCS = Path(__file__).parents[2] / "docs"
 PLOT = "experiments-law.svg"
 NOT_RUN = "not run yet"
+NOT_ASKED = "trained, not asked yet"
 UNKNOWN = "–"
 GIB = 1 << 30
 
@@ -34,16 +35,16 @@ def read(name: str, results: Path = RESULTS) -> dict[str, Any]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
     """
-    Lay out a table; a row that is too short has nothing in its last columns.
+    Lay out a table, its first columns words and the others numbers; a row too short has nothing in its last columns.
 
     >>> print(table(["run", "time"], [["a"]]))
     | run | time |
     |---|---:|
     | a |  |
     """
-    rule = "|---|" + "---:|" * (len(head) - 1)
+    rule = "|" + "---|" * words + "---:|" * (len(head) - words)
     whole = [[*row, *[""] * (len(head) - len(row))] for row in rows]
     return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in whole)])
 
@@ -111,24 +112,29 @@ def restoring(results: Path = RESULTS) -> str:
     found = {way.name: read(f"restoring/{way.name}.json", results) for way in WAYS}
     rows = [_way_row(way.name, way.differs, found[way.name], found[BASE]) for way in WAYS]
     sets = [name.removesuffix("_dev") for name in SETS]
-    head = ["way", "what is different", *sets, "prose, gain", "wrong length", "seconds", "answers", "memory"]
-    return table(head, rows)
+    head = ["way", "what is different", *sets, "prose, gain", "wrong length", "answers", "loss", "seconds", "memory"]
+    return table(head, rows, words=2)
 
 
 def _way_row(name: str, differs: str, row: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
     if not row:
         return [f"`{name}`", differs, NOT_RUN]
-    scores = [bounded(row["sets"][one]["scores"][MEASURE]) for one in SETS]
-    gained = gain_over(base, row, "prose_gold") if base and name != BASE else UNKNOWN
-    wrong = row["sets"]["prose_gold"]["scores"]["wrong_length"][0]
     training = {} if row["of"] else row["training"]
-    seconds = UNKNOWN if not training.get("seconds") else f"{training['seconds']:,.0f}"
-    asked = sum(one["seconds"] for one in row["sets"].values())
-    memory = training.get("peak_memory_bytes")
-    return [
-        *(f"`{name}`", differs, *scores, gained, f"{wrong:.1%}", seconds, f"{asked:,.0f}"),
+    loss = training.get("scores", {}).get("loss")
+    seconds, memory = training.get("seconds"), training.get("peak_memory_bytes")
+    took = [
+        UNKNOWN if not loss else f"{loss:.4f}",
+        UNKNOWN if not seconds else f"{seconds:,.0f}",
         UNKNOWN if not memory else f"{memory / GIB:.1f} GiB",
     ]
+    if "sets" not in row:
+        return [f"`{name}`", differs, NOT_ASKED, "", "", "", "", "", *took]
+    scores = [bounded(row["sets"][one]["scores"][MEASURE]) for one in SETS]
+    gained = gain_over(base, row, "prose_gold") if "sets" in base and name != BASE else UNKNOWN
+    wrong = row["sets"]["prose_gold"]["scores"]["wrong_length"][0]
+    asked = f"{sum(one['seconds'] for one in row['sets'].values()):,.0f}"
+    place = ", processor" if row.get("asked_on") == "processor" else ""
+    return [f"`{name}`", differs, *scores, gained, f"{wrong:.1%}", asked + place, *took]
 
 
 def gain_over(first: Mapping[str, Any], second: Mapping[str, Any], name: str) -> str:
@@ -145,12 +151,14 @@ def answering(results: Path = RESULTS) -> str:
     told = read("answering.json", results)
     if not told:
         return f"Questions and answers: {NOT_RUN}."
-    head = ["model", "exact match", "token F1", "seconds"]
+    measures = {"exact match": "exact_match", "F1 of words": "token_f1", "F1 of characters": "korquad_f1"}
+    head = ["model", *measures, "it ends", "bits per byte", "seconds"]
     rows = [
         [
             one,
-            *(bounded(told[one]["scores"].get(name)) for name in ("exact_match", "token_f1")),
-            f"{told[one]['seconds']}",
+            *(bounded(told[one]["scores"].get(name)) for name in measures.values()),
+            *(f"{told[one]['scores']['stop_rate'][0]:.0%}", f"{told[one]['scores']['bits_per_byte'][0]:.4f}"),
+            f"{told[one]['seconds']:.0f}",
         ]
         for one in ("before", "after")
     ]
@@ -158,7 +166,8 @@ def answering(results: Path = RESULTS) -> str:
     path = results / "answers.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     answers = [[_cell(one) for one in json.loads(line).values()] for line in lines]
-    return "\n".join([*made, table(["question", "the row's answer", "before", "after"], answers)])
+    head = ["question", "the row's answer", "before", "after"]
+    return "\n".join([*made, table(head, answers, words=4)])
 
 
 def _cell(text: str) -> str:

@@ -64,14 +64,16 @@ class Questions:
         return replace(row_set, rows=tuple(row_set.rows[place] for place in drawn))
 
     def decoding(self, row_set: RowSet) -> Decoding:
-        """Say how tokens are chosen; of restored texts there is room for the longest."""
+        """Say how tokens are chosen; of restored texts there is room for each."""
+        usual = usual_decoding(row_set)
         return Decoding(
-            self.max_new_tokens or usual_decoding(row_set).max_new_tokens,
+            self.max_new_tokens or usual.max_new_tokens,
             self.temperature,
             self.top_p,
             self.top_k,
             seed=self.seed,
             batch_size=self.batch_size,
+            by_text=usual.by_text and not self.max_new_tokens,
         )
 
 

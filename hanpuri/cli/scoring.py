@@ -265,6 +265,7 @@ def _decoding(asked: Asked, row_set: RowSet) -> Decoding:
     return replace(
         usual,
         max_new_tokens=asked.max_new_tokens or usual.max_new_tokens,
+        by_text=usual.by_text and not asked.max_new_tokens,
         temperature=asked.temperature,
         seed=asked.seed,
         batch_size=asked.batch_size,

@@ -104,6 +104,15 @@ class Masks:
         self._next = self._made_by.worker.submit(self._step, chosen)
         return torch.zeros(len(chosen), dtype=torch.bool, device=input_ids.device)
 
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows of the batch only, in this order."""
+        bits = self._next.result()[list(rows)]
+        now = {row: place for place, row in enumerate(rows)}
+        self._open = {now[row]: one for row, one in self._open.items() if row in now}
+        self._bits = bits
+        self._next = Future()
+        self._next.set_result(bits)
+
     def _compile(self, expressions: Sequence[str]) -> Bits:
         from llguidance import LLMatcher
 

@@ -25,14 +25,16 @@ from hanpuri.engines.base import GREEDY, Answer, Decoding, Likelihood
 from hanpuri.engines.likelihood import score_examples
 from hanpuri.engines.masking import TokenMasks
 from hanpuri.engines.places import find_model
+from hanpuri.engines.restoring import fit
 from hanpuri.engines.settings import Aligned, EngineSettings
 from hanpuri.errors import DataError, ModelError
 from hanpuri.training.answering import answered
 from hanpuri.training.decoding import Generated
-from hanpuri.training.generation import Guide, checked_ids, find_positions, generate, own_stops, stream
+from hanpuri.training.generation import checked_ids, find_positions, generate, own_stops, stream
 from hanpuri.training.loading.rope import rope_scaling_of
 from hanpuri.training.prompting import Prompting, load_prompting, make_prompting
 from hanpuri.training.recipe import ModelSettings, Precision, QuantizationSettings
+from hanpuri.training.writing import Guide
 
 UNWRITTEN = "the model has no token for a character of the noisy text"
 NO_LIMIT = 1 << 30
@@ -172,6 +174,7 @@ class TransformersEngine:
             stop_text="" if patterns else asked.stop_text,
             before=asked.before,
             guide=self._guide(patterns),
+            longest=[fit(decoding, row).max_new_tokens for row in rows],
         )
         texts = [replace(answer, text=asked.answer_of(answer.text)) for answer in answers]
         each = zip(texts, prompts, patterns or repeat(None), strict=False)
@@ -194,7 +197,7 @@ class TransformersEngine:
         """
         prompt = self.prompting.prompt(row, name)
         patterns = self._patterns([row], [name])
-        guide = self._guide(patterns)
+        guide, decoding = self._guide(patterns), fit(decoding, row)
         answer = stream(
             self._model,
             self._tokenizer,

@@ -23,6 +23,7 @@ from hanpuri.data.tokenizers import Tokenizer, load_tokenizer
 from hanpuri.engines.alignment import Pattern, make_pattern, noisy_of
 from hanpuri.engines.base import GREEDY, Answer, Decoding, Likelihood
 from hanpuri.engines.places import find_model
+from hanpuri.engines.restoring import fit
 from hanpuri.engines.settings import EngineSettings
 from hanpuri.engines.transformers import NO_LIMIT, UNWRITTEN
 from hanpuri.engines.vllm_asking import likelihood, sampling, scoring
@@ -159,10 +160,10 @@ class VllmEngine:
         names = names or [f"row {number}" for number in range(1, len(rows) + 1)]
         patterns = [self._pattern(row, name) for row, name in zip(rows, names, strict=True)]
         prompts = [self.prompt_ids(row, name) for row, name in zip(rows, names, strict=True)]
-        ends = self._ends(decoding)
+        ends, fitting = self._ends(decoding), [fit(decoding, row) for row in rows]
         outputs = self._run(
             prompts,
-            lambda: [self._sampling(*one, decoding, ends) for one in zip(prompts, patterns, strict=True)],
+            lambda: [self._sampling(*one, ends) for one in zip(prompts, patterns, fitting, strict=True)],
             self._longest + decoding.max_new_tokens,
         )
         checked = [None] * len(rows) if decoding.stop else patterns  # a stop may cut an answer short

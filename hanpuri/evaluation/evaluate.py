@@ -196,11 +196,11 @@ def evaluate(
 
 
 def usual_decoding(row_set: RowSet) -> Decoding:
-    """Choose the likeliest token each time, with room for the longest restored text; of other answers, 256 tokens."""
+    """Choose the likeliest token each time, with room for each restored text; of other answers, 256 tokens."""
     if row_set.form != "pairs":
         return GREEDY
     texts = [text for row in row_set.rows for text in (row.asked, row.reference or "")]
-    return replace(GREEDY, max_new_tokens=room_for(texts))
+    return replace(GREEDY, max_new_tokens=room_for(texts), by_text=True)
 
 
 def _check_measures(measures: Sequence[str] | None, row_set: RowSet) -> tuple[str, ...]:

@@ -233,8 +233,10 @@ def resolved(term: RewardTermSettings, recipe: RoundsRecipe, folder: Path, numbe
 
 def _decoding(row_set: RowSet, how: dict[str, Any]) -> Decoding:
     """Choose as evaluation does what the recipe does not say."""
+    if how["max_new_tokens"]:
+        return Decoding(**how)
     usual = usual_decoding(row_set)
-    return Decoding(**{**how, "max_new_tokens": how["max_new_tokens"] or usual.max_new_tokens})
+    return Decoding(**{**how, "max_new_tokens": usual.max_new_tokens, "by_text": usual.by_text})
 
 
 def _facts(gathered: Gathered) -> dict[str, Any]:

@@ -44,6 +44,9 @@ class Decoding:
     seed: int = 0
     """With the prompt it decides what is drawn, whichever prompts stand beside it."""
     batch_size: int = 16
+    by_text: bool = False
+    """The answer to a noisy text gets no more tokens than a text as long as that can take, where this is less.
+    Heeded by the engines that hold the model; one behind a server may think aloud first."""
 
     def __post_init__(self) -> None:
         if self.temperature < 0:
@@ -150,20 +153,9 @@ class Draw:
         picked = (upto <= points * upto[:, -1:]).sum(dim=-1, keepdim=True).clamp(max=scores.shape[-1] - 1)
         return torch.full_like(scores, -torch.inf).scatter_(1, order.gather(1, picked), 0.0)
 
-
-class StopRoom:
-    """Tells transformers which rows have no position left, where some of a batch have more than others."""
-
-    def __init__(self, rooms: Sequence[int], start: int) -> None:
-        self._rooms = rooms
-        self._start = start
-
-    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        """Tell it for each row of `input_ids`, (B, T)."""
-        import torch
-
-        written = input_ids.shape[1] - self._start
-        return torch.tensor([written >= room for room in self._rooms], device=input_ids.device)
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows of the batch only, in this order."""
+        self._dice = [self._dice[row] for row in rows]
 
 
 class StopText:

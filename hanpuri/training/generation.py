@@ -13,8 +13,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, Protocol
+from typing import Any
 
 from hanpuri.data.chats import ChatTemplate
 from hanpuri.data.examples import prompt_ids
@@ -22,20 +21,11 @@ from hanpuri.data.records.records import Record
 from hanpuri.data.templates import Rendered, Template
 from hanpuri.data.tokenizers import Tokenizer
 from hanpuri.errors import DataError
-from hanpuri.training.decoding import (
-    Decoding,
-    Draw,
-    Ends,
-    Generated,
-    Listener,
-    StopAsked,
-    StopRoom,
-    StopText,
-    read_answer,
-)
+from hanpuri.training.decoding import Decoding, Ends, Generated, Listener, read_answer
 from hanpuri.training.loading.rope import reach, turns_alike
 from hanpuri.training.prompting import Prompting, make_prompting
 from hanpuri.training.recipe import GenerationSettings
+from hanpuri.training.writing import Guide, make_batches, write
 
 LENGTH_WATCHER = "transformers.generation.stopping_criteria"
 """Warns when padding and answer together pass the model's positions; each row has its own room, in which it stays."""
@@ -52,18 +42,6 @@ class Answered:
     finished: bool
 
 
-class Guide(Protocol):
-    """Rules tokens out while a batch is answered; its methods stand where transformers calls them."""
-
-    def rule_out(self, input_ids: Any, scores: Any) -> Any:
-        """Give the scores of the next token, (B, vocabulary), −∞ where it may not come."""
-        ...
-
-    def look_ahead(self, input_ids: Any, scores: Any, **_: Any) -> Any:
-        """Take the tokens that were chosen, the last ones of `input_ids`; tell for each row whether it is done."""
-        ...
-
-
 def generate(
     model: Any,
     tokenizer: Tokenizer,
@@ -74,6 +52,7 @@ def generate(
     stop_text: str = "",
     before: str = "",
     guide: Callable[[Sequence[int]], Guide] | None = None,
+    longest: Sequence[int] | None = None,
 ) -> list[Generated]:
     """
     Answer prompts, several at once; a prompt's answer is the one that it gets alone.
@@ -89,6 +68,7 @@ def generate(
         stop_text: text that ends an answer too, besides those of `decoding`.
         before: what the template has the model write before an answer; no stop is looked for in there.
         guide: what rules tokens out, for those of the prompts that are answered together.
+        longest: tokens of each answer at most; `decoding` says it for all, if not given.
 
     Raises:
         DataError: if a prompt is empty, leaves no position for an answer, or spells out a special token; it names it.
@@ -97,11 +77,11 @@ def generate(
     ends = _ends(model, stop_ids, stop_text, decoding, before)
     answers: list[Generated | None] = [None] * len(tokens)
     with _answering(model) as base:
-        rooms = _rooms(tokens, find_positions(model), decoding)
-        for places in _batches(tokens, rooms, decoding, mixed=turns_alike(model.config)):
+        rooms = _rooms(tokens, find_positions(model), longest or [decoding.max_new_tokens] * len(tokens))
+        for places in make_batches(tokens, rooms, decoding.batch_size, mixed=turns_alike(model.config)):
             prompted = [tokens[place] for place in places]
             left = [rooms[place] for place in places]
-            rows = _write(base, prompted, tokenizer, decoding, left, ends, guide and guide(places))
+            rows = write(base, prompted, tokenizer, decoding, left, ends, guide=guide and guide(places))
             for place, ids in zip(places, rows, strict=True):
                 answers[place] = read_answer(ids, tokenizer, ends)
     return [answer for answer in answers if answer is not None]
@@ -132,8 +112,8 @@ def stream(
     ends = _ends(model, prompting.stop_ids, "" if guide else prompting.stop_text, decoding, prompting.before)
     listener = Listener(tokenizer, ends, prompting, on_text)
     with _answering(model) as base:
-        rooms = _rooms([ids], positions, decoding)
-        rows = _write(base, [ids], tokenizer, decoding, rooms, ends, guide, listener, stopped)
+        rooms = _rooms([ids], positions, [decoding.max_new_tokens])
+        rows = write(base, [ids], tokenizer, decoding, rooms, ends, guide=guide, listener=listener, stopped=stopped)
     raw = read_answer(rows[0], tokenizer, ends)
     answer = Generated(prompting.answer_of(raw.text), raw.num_tokens, raw.finished, raw.num_trimmed)
     listener.close(answer.text)
@@ -279,67 +259,7 @@ def _answering(model: Any) -> Iterator[Any]:
             module.training = training
 
 
-def _rooms(tokens: Sequence[Sequence[int]], positions: int | None, decoding: Decoding) -> list[int]:
+def _rooms(tokens: Sequence[Sequence[int]], positions: int | None, longest: Sequence[int]) -> list[int]:
     """Count how many tokens each prompt may get behind it."""
-    longest = decoding.max_new_tokens
-    return [longest if positions is None else min(positions - len(ids), longest) for ids in tokens]
-
-
-def _batches(
-    tokens: Sequence[Sequence[int]], rooms: Sequence[int], decoding: Decoding, *, mixed: bool
-) -> Iterator[list[int]]:
-    """Group the places of prompts of like length, the longest first; unless `mixed`, of the same room only."""
-    # The longest first: where memory does not do, it fails at once.
-    by_length = sorted(range(len(tokens)), key=lambda place: -len(tokens[place]))
-    for _, group in groupby(by_length, lambda place: 0 if mixed else rooms[place]):
-        places = list(group)
-        for start in range(0, len(places), decoding.batch_size):
-            yield places[start : start + decoding.batch_size]
-
-
-def _write(
-    model: Any,
-    prompts: Sequence[Sequence[int]],
-    tokenizer: Tokenizer,
-    decoding: Decoding,
-    rooms: Sequence[int],
-    ends: Ends,
-    guide: Guide | None = None,
-    listener: Listener | None = None,
-    stopped: Callable[[], bool] | None = None,
-) -> list[list[int]]:
-    """Let the model write behind prompts; the tokens of each, whatever follows an end included."""
-    import torch
-    import transformers
-
-    make_settings: Any = transformers.GenerationConfig  # its signature has no types
-    width = max(map(len, prompts))
-    pad_id = next((id for id in (tokenizer.pad_id, tokenizer.eos_id) if id is not None), 0)
-    input_ids = torch.tensor([[pad_id] * (width - len(ids)) + list(ids) for ids in prompts])
-    mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts])
-    device = next(model.parameters()).device
-    settings = make_settings(
-        max_new_tokens=max(rooms),
-        do_sample=False,
-        use_cache=True,
-        pad_token_id=pad_id,
-        eos_token_id=sorted(ends.ids) or None,
-    )
-    written = model.generate(
-        input_ids.to(device),
-        attention_mask=mask.to(device),
-        generation_config=settings,
-        logits_processor=[
-            *([guide.rule_out] if guide else []),
-            *([Draw(decoding, prompts)] if decoding.temperature else []),
-        ],
-        stopping_criteria=[
-            *([guide.look_ahead] if guide else []),
-            *([StopText(ends, tokenizer, width)] if ends.texts else []),
-            *([StopRoom(rooms, width)] if len(set(rooms)) > 1 else []),
-            *([StopAsked(stopped)] if stopped else []),
-        ],
-        streamer=listener,
-    )
-    rows: list[list[int]] = written[:, width:].tolist()
-    return [row[:room] for row, room in zip(rows, rooms, strict=True)]
+    pairs = zip(tokens, longest, strict=True)
+    return [most if positions is None else min(positions - len(ids), most) for ids, most in pairs]

@@ -11,6 +11,7 @@ from hanpuri.engines.alignment import make_pattern
 from hanpuri.engines.base import Answer, Decoding
 from hanpuri.engines.transformers import TransformersEngine
 from hanpuri.errors import DataError, EngineError
+from hanpuri.training import writing
 
 ROOM = Decoding(max_new_tokens=160)
 DRAWN = Decoding(max_new_tokens=160, temperature=2.0, top_k=50, top_p=0.98, seed=1)
@@ -20,6 +21,12 @@ TEXTS = [
     "ㅋㅋ 😀 뷁\ufffd\n\tnote: 2층\u11a8",
     "가",
 ]
+
+
+@pytest.fixture(autouse=True)
+def rows_leave_early(monkeypatch):
+    """Rows that are done leave their batch after few tokens, and the masks of the others go on."""
+    monkeypatch.setattr(writing, "STRETCH", 5)
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,22 @@ def test_a_stream_that_is_stopped_is_cut_at_the_next_token(engine_of, learnt):
     assert 2 <= len(pieces) <= 3
 
 
+def test_an_answer_that_never_ends_has_no_more_room_than_its_own_text(tiny_model):
+    engine = TransformersEngine.load(str(tiny_model("llama")), device="cpu", template="restoration")
+    texts = ["뷰갸", "뷰갸 녀뮤 좋핬써욘! " * 4, "a"]
+    rows = [{"noisy": text} for text in texts]
+    answers = engine.generate(rows, Decoding(max_new_tokens=100, by_text=True))
+    rooms = [len(text.encode()) + 16 for text in texts]
+    assert rooms[1] > 100
+    assert [answer.num_tokens for answer in answers] == [rooms[0], 100, rooms[2]]
+    assert not any(answer.finished for answer in answers)
+    assert [answers[0]] == engine.generate(rows[:1], Decoding(max_new_tokens=rooms[0]))
+    assert engine.stream(rows[0], lambda piece: None, Decoding(max_new_tokens=100, by_text=True)) == answers[0]
+    other = [{"instruction": "뷰갸"}]
+    asked = TransformersEngine.load(str(tiny_model("llama")), device="cpu", template="koalpaca")
+    assert asked.generate(other, Decoding(max_new_tokens=30, by_text=True))[0].num_tokens == 30
+
+
 def test_a_stop_ends_an_answer_in_a_batch_and_in_a_stream(engine_of, learnt):
     engine, (question, text) = engine_of("koalpaca"), list(learnt.items())[3]
     # The answer itself begins with a space of the template, which ends nothing.

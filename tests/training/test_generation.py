@@ -12,6 +12,7 @@ from hanpuri.data.records.records import Record
 from hanpuri.data.templates import Rendered, Segment, load_template
 from hanpuri.data.tokenizers import load_tokenizer
 from hanpuri.errors import DataError
+from hanpuri.training import writing
 from hanpuri.training.decoding import Decoding, Ends, read_answer
 from hanpuri.training.generation import generate, make_answer_scorer
 from hanpuri.training.recipe import GenerationSettings
@@ -65,6 +66,40 @@ def test_prompts_with_more_and_less_room_are_answered_together_each_to_its_last_
     assert together == [generate(model, tokenizer, [prompt], decoding)[0] for prompt in prompts]
     cut = [length + answer.num_tokens for length, answer in zip(lengths, together, strict=True) if not answer.finished]
     assert cut == [POSITIONS] * len(cut)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("temperature", [0, 0.5])
+def test_rows_that_are_done_leave_their_batch_and_the_others_are_answered_as_alone(
+    loaded, architecture, temperature, monkeypatch
+):
+    model, tokenizer = loaded(architecture)
+    monkeypatch.setattr(writing, "STRETCH", 3)
+    prompts = prompts_of(*QUESTIONS, "네", "조식이 나오는 시간을 알려 주세요")
+    decoding = Decoding(max_new_tokens=24, temperature=temperature, seed=3)
+    sizes = count_rows(model, monkeypatch)
+    longest = [24, 5, 17, 3, 11]
+    together = generate(model, tokenizer, prompts, decoding, longest=longest)
+    assert sorted(sizes, reverse=True) == sizes
+    assert {5, 4, 3, 2, 1} == set(sizes) or architecture == "gemma"
+    alone = [
+        generate(model, tokenizer, [one], decoding, longest=[most])[0]
+        for one, most in zip(prompts, longest, strict=True)
+    ]
+    assert together == alone
+    assert [one.num_tokens for one in together] == longest or architecture == "gemma"
+
+
+def count_rows(model, monkeypatch):
+    """How many rows the model reads at each step, from now on."""
+    sizes, forward = [], model.forward
+
+    def counting(*args, **kwargs):
+        sizes.append(len(kwargs["input_ids"]))
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(model, "forward", counting)
+    return sizes
 
 
 def test_no_prompt_has_no_answer(loaded):

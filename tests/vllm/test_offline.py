@@ -73,6 +73,7 @@ DECODINGS = [
     (Decoding(max_new_tokens=100, stop=("작", "니", "다")), "up to one of several texts"),
     (Decoding(max_new_tokens=100, temperature=1.0, top_k=1), "drawn from one token"),
     (Decoding(max_new_tokens=100, temperature=1.0, top_p=1e-6), "drawn from next to nothing"),
+    (Decoding(max_new_tokens=1000, by_text=True), "up to what its own text may take"),
 ]
 
 
