@@ -68,7 +68,7 @@ def read_options(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--model", help="the pre-trained model; its run in --runs, if not given")
     parser.add_argument("--only", nargs="+", default=[way.name for way in WAYS], choices=[way.name for way in WAYS])
-    parser.add_argument("--batch-size", type=int, default=256, help="rows that are answered together")
+    parser.add_argument("--batch-size", type=int, default=128, help="rows that are answered together")
     parser.add_argument("--device")
     parser.add_argument("--precision", default="auto", help="what the answers are computed in")
     parser.add_argument("--no-train", dest="train", action="store_false", help="ask runs that came from elsewhere")

@@ -66,6 +66,7 @@ WAYS = (
     ),
     Way("x1", "×1: one noisy version", (f"data.path={PAIRS}-x1",), minutes=1.5),
     Way("x5", "×5: five noisy versions", (f"data.path={PAIRS}-x5",), minutes=2.5),
+    Way("texts", "×1 of ten times as many texts", (f"data.path={PAIRS}-texts",), minutes=5.0),
     Way("epochs-1", "1 epoch", ("training.epochs=1",), minutes=1.7),
     Way("epochs-3", "3 epochs", ("training.epochs=3",), minutes=2.3),
     Way(
