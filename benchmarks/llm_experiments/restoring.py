@@ -88,7 +88,8 @@ def do(way: Way, options: argparse.Namespace) -> None:
     prepared = time.monotonic() - began
     row = {"name": way.name, "differs": way.differs, "of": way.of, "seconds_before": round(prepared, 1)}
     row |= facts_of(folder)
-    write_row(row, options.results)  # what the training came to is known, also if the answers are cut off
+    if not way.of:  # what the training came to is known, also if the answers are cut off
+        write_row(row, options.results)
     row |= ask(way, model_of(folder), options)
     write_row(row, options.results)
     keep_with_run(row, folder if not way.of else None)

@@ -112,7 +112,8 @@ def restoring(results: Path = RESULTS) -> str:
     found = {way.name: read(f"restoring/{way.name}.json", results) for way in WAYS}
     rows = [_way_row(way.name, way.differs, found[way.name], found[BASE]) for way in WAYS]
     sets = [name.removesuffix("_dev") for name in SETS]
-    head = ["way", "what is different", *sets, "prose, gain", "wrong length", "answers", "loss", "seconds", "memory"]
+    head = ["way", "what is different", *sets, "prose, gain", "CER", "wrong length", "answers"]
+    head += ["loss", "seconds", "memory"]
     return table(head, rows, words=2)
 
 
@@ -128,13 +129,14 @@ def _way_row(name: str, differs: str, row: Mapping[str, Any], base: Mapping[str,
         UNKNOWN if not memory else f"{memory / GIB:.1f} GiB",
     ]
     if "sets" not in row:
-        return [f"`{name}`", differs, NOT_ASKED, "", "", "", "", "", *took]
+        return [f"`{name}`", differs, NOT_ASKED, "", "", "", "", "", "", *took]
     scores = [bounded(row["sets"][one]["scores"][MEASURE]) for one in SETS]
     gained = gain_over(base, row, "prose_gold") if "sets" in base and name != BASE else UNKNOWN
-    wrong = row["sets"]["prose_gold"]["scores"]["wrong_length"][0]
+    prose = row["sets"]["prose_gold"]["scores"]
+    counted = f"{prose['cer'][0]:.3f}", f"{prose['wrong_length'][0]:.1%}"
     asked = f"{sum(one['seconds'] for one in row['sets'].values()):,.0f}"
     place = ", processor" if row.get("asked_on") == "processor" else ""
-    return [f"`{name}`", differs, *scores, gained, f"{wrong:.1%}", asked + place, *took]
+    return [f"`{name}`", differs, *scores, gained, *counted, asked + place, *took]
 
 
 def gain_over(first: Mapping[str, Any], second: Mapping[str, Any], name: str) -> str:
