@@ -36,6 +36,7 @@ INTERVAL = (5, 95)  # percent: nine times in ten, the truth should lie between
 HUBER = 1e-3  # residuals of log L beyond this count by their size, no longer by its square
 ITERATIONS = 100
 WIDE = 0.5  # an exponent that is known no better than this is not known
+NO_FLOOR = 0.1  # of the lowest loss: a text that no model gets below has more left than this
 NAMES = ("E", "A", "B", "alpha", "beta")
 COLUMNS = {"parameters": ("N", "parameters"), "tokens": ("D", "tokens"), "loss": ("loss",)}
 
@@ -90,12 +91,17 @@ class Law:
     def doubts(self) -> tuple[str, ...]:
         """What the runs do not settle, a sentence each."""
         what = {"alpha": ("model sizes", "N"), "beta": ("amounts of text", "D")}
-        return tuple(
+        open_exponents = tuple(
             f"{name} is not settled by these runs ({low:.2f} to {high:.2f}): add runs of other {what[name][0]},"
             f" a larger range of {what[name][1]}"
             for name, (_, low, high) in self.figures.items()
             if name in what and high - low > WIDE
         )
+        if self.figures["E"].value > NO_FLOOR * min(one.loss for one in self.trials):
+            return open_exponents
+        found = f"E, the loss that no model gets below, came out at {self.figures['E'].value:.2g}"
+        told = "what is foretold beyond the runs is likely too low: look at its upper bound, add longer runs"
+        return (*open_exponents, f"{found}, {told}")
 
     def loss(self, parameters: float, tokens: float) -> Figure:
         """Foretell the loss of a run."""

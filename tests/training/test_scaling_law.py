@@ -7,6 +7,7 @@ In: simulated runs of a known law. Out: its figures, the best use of a compute, 
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,6 +69,12 @@ def test_what_noisy_runs_do_not_settle_is_said():
     assert any(
         re.match(r"(alpha|beta) is not settled by these runs \(.*\): add runs of other", one) for one in found.doubts
     )
+
+
+def test_a_law_without_a_floor_is_told_to_foretell_too_little():
+    trials = [replace(one, loss=30 * one.parameters**-0.12 * one.tokens**-0.05) for one in simulate(noise=0)]
+    found = fit_law(trials, "bits per byte", samples=2)
+    assert any(one.startswith("E, the loss that no model gets below, came out at ") for one in found.doubts)
 
 
 def test_the_same_runs_give_the_same_figures():
