@@ -122,6 +122,7 @@ def test_a_way_stands_with_its_bounds_its_gain_and_what_it_took(tmp_path):
     for name, right in (("base", [8] * 50), ("lora", [6] * 50), ("x1", [8] * 49 + [9])):
         one = {"scores": scores, "seconds": 2.0, "tally": [[each, 10] for each in right]}
         row = {"of": "", "sets": dict.fromkeys(SETS, one), "training": training, "asked_on": "processor"}
+        row["engine"] = "vllm" if name == "x1" else "transformers"
         (tmp_path / "restoring" / f"{name}.json").write_text(json.dumps(row), encoding="utf-8")
     lines = {line.split("`")[1]: line for line in tables.restoring(tmp_path).split("\n") if "`" in line}
     told = "0.9000 (0.850–0.950) | 0.9000 (0.850–0.950) | 0.9000 (0.850–0.950) |"
@@ -129,6 +130,7 @@ def test_a_way_stands_with_its_bounds_its_gain_and_what_it_took(tmp_path):
     assert lines["base"] == f"| `base` | all weights, ×3, 2 epochs, plain, greedy | {told} – | {took}"
     assert lines["lora"] == f"| `lora` | LoRA of rank 64 | {told} -0.2000 (-0.200 to -0.200) | {took}"
     assert " +0.0020 (+0.000 to +0.006, may be chance) | " in lines["x1"]
+    assert " | 6, vllm, processor | " in lines["x1"]
 
 
 def test_a_way_that_was_trained_and_not_asked_stands_with_its_training(tmp_path):

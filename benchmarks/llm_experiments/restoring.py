@@ -70,6 +70,7 @@ def read_options(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[way.name for way in WAYS], choices=[way.name for way in WAYS])
     parser.add_argument("--batch-size", type=int, default=128, help="rows that are answered together")
     parser.add_argument("--device")
+    parser.add_argument("--engine", help="ask with this one, and not with that of the way")
     parser.add_argument("--precision", default="auto", help="what the answers are computed in")
     parser.add_argument("--no-train", dest="train", action="store_false", help="ask runs that came from elsewhere")
     parser.add_argument("--again", action="store_true", help="do also what is there already")
@@ -183,7 +184,7 @@ def ask(way: Way, model: Path, options: argparse.Namespace) -> dict[str, Any]:
 
     device = f",device={options.device}" if options.device else ""
     device += f",precision={options.precision}" if options.precision != "auto" else ""
-    settings = parse_engine(f"{way.engine}:{model}{way.options}{device}")
+    settings = parse_engine(f"{options.engine or way.engine}:{model}{way.options}{device}")
     found: dict[str, Any] = {}
     with open_engine(settings) as engine:
         for name, most in SETS.items():
@@ -194,7 +195,7 @@ def ask(way: Way, model: Path, options: argparse.Namespace) -> dict[str, Any]:
                 decoding = replace(decoding, max_new_tokens=8)
             given = evaluate(engine, rows, decoding, measures=MEASURES, unchanged_clean=False)
             found[name] = scores_of(given)
-    return {"sets": found, "asked_on": device_name(options.device)}
+    return {"sets": found, "engine": settings.engine, "asked_on": device_name(options.device)}
 
 
 def device_name(device: str | None) -> str:

@@ -110,14 +110,14 @@ def foretold(results: Path = RESULTS) -> str:
 def restoring(results: Path = RESULTS) -> str:
     """Make the table of ways to restore."""
     found = {way.name: read(f"restoring/{way.name}.json", results) for way in WAYS}
-    rows = [_way_row(way.name, way.differs, found[way.name], found[BASE]) for way in WAYS]
+    rows = [_way_row(way.name, way.differs, way.engine, found[way.name], found[BASE]) for way in WAYS]
     sets = [name.removesuffix("_dev") for name in SETS]
     head = ["way", "what is different", *sets, "prose, gain", "CER", "wrong length", "answers"]
     head += ["loss", "seconds", "memory"]
     return table(head, rows, words=2)
 
 
-def _way_row(name: str, differs: str, row: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
+def _way_row(name: str, differs: str, engine: str, row: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
     if not row:
         return [f"`{name}`", differs, NOT_RUN]
     training = {} if row["of"] else row["training"]
@@ -135,7 +135,8 @@ def _way_row(name: str, differs: str, row: Mapping[str, Any], base: Mapping[str,
     prose = row["sets"]["prose_gold"]["scores"]
     counted = f"{prose['cer'][0]:.3f}", f"{prose['wrong_length'][0]:.1%}"
     asked = f"{sum(one['seconds'] for one in row['sets'].values()):,.0f}"
-    place = ", processor" if row.get("asked_on") == "processor" else ""
+    place = f", {row['engine']}" if row.get("engine", engine) != engine else ""
+    place += ", processor" if row.get("asked_on") == "processor" else ""
     return [f"`{name}`", differs, *scores, gained, *counted, asked + place, *took]
 
 
