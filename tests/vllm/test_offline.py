@@ -101,6 +101,15 @@ def test_what_is_drawn_depends_on_seed_and_prompt_and_not_on_its_neighbours(engi
     assert [answer.text for answer in engine.generate(UNKNOWN, replace(decoding, seed=4))] != together
 
 
+def test_rows_that_are_longer_together_than_vllm_reads_at_a_time_are_drawn_too(engine):
+    rows = [{"noisy": f"{number} " + "읾 뇸 " * 25} for number in range(70)]
+    assert sum(engine.count_tokens(row) for row in rows) > 4096
+    decoding = Decoding(max_new_tokens=3, temperature=1.0, seed=3)
+    answers = engine.generate(rows, decoding)
+    assert not any(answer.failure for answer in answers)
+    assert engine.generate(rows[-1:], decoding) == answers[-1:]
+
+
 def test_its_probabilities_are_those_of_transformers(engine, other, learnt):
     rows, texts = [{"noisy": noisy} for noisy in learnt], [*learnt.values()]
     texts[1] = "뷰가 너무 나빴어요!"
