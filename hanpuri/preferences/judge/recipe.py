@@ -107,8 +107,9 @@ class JudgeRecipe(Settings):
         """
         How tokens are chosen at the first try.
 
-            >>> JudgeRecipe(kind="judge", name="mine", engine="transformers:runs/mine", rubric="짧을수록 낫다.").how
-            Decoding(max_new_tokens=256, temperature=0.0, top_p=1.0, top_k=0, stop=(), seed=0, batch_size=16)
+            >>> judge = JudgeRecipe(kind="judge", name="mine", engine="transformers:runs/mine", rubric="짧을수록 낫다.")
+            >>> judge.how.temperature, judge.how.max_new_tokens
+            (0.0, 256)
         """
         return Decoding(**self.decoding.model_dump())
 

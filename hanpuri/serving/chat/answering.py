@@ -228,7 +228,7 @@ def decoding_of(asked: ChatRequest) -> Decoding:
     Say how tokens are chosen; where nobody tells a temperature the likeliest ones are taken, as `hanpuri ask` does.
 
         >>> decoding_of(ChatRequest(model="faq", messages=[{"role": "user", "content": "?"}], max_tokens=9))
-        Decoding(max_new_tokens=9, temperature=0.0, top_p=1.0, top_k=0, stop=(), seed=0, batch_size=16)
+        Decoding(max_new_tokens=9, temperature=0.0, top_p=1.0, top_k=0, stop=(), seed=0, batch_size=16, by_text=False)
     """
     temperature = asked.temperature or 0.0
     seed = asked.seed
