@@ -20,7 +20,7 @@ from benchmarks.llm_experiments.pretraining import (
 )
 from benchmarks.llm_experiments.rates import matrices, operations, speed
 from benchmarks.llm_experiments.restoring import SETS, filled, read_rows, train_command, write_row
-from benchmarks.llm_experiments.ways import BASE, WAYS
+from benchmarks.llm_experiments.ways import BASE, TEXTS, WAYS
 from hanpuri.recipe import read_recipe
 from hanpuri.rounds.recipe import RoundsRecipe
 from hanpuri.training.recipe import KINDS, PretrainRecipe
@@ -51,7 +51,7 @@ def test_each_way_is_a_sound_recipe_and_one_change_away_from_the_base(way):
 def test_ways_that_train_nothing_ask_the_base_and_those_behind_another_come_later():
     names = [way.name for way in WAYS]
     assert len(set(names)) == len(names)
-    assert {way.of for way in WAYS if way.of} == {BASE}
+    assert {way.of for way in WAYS if way.of} == {BASE, TEXTS}
     for way in WAYS:
         assert names.index(way.begins or way.of or way.name) <= names.index(way.name)
 
@@ -131,6 +131,20 @@ def test_a_way_stands_with_its_bounds_its_gain_and_what_it_took(tmp_path):
     assert lines["lora"] == f"| `lora` | LoRA of rank 64 | {told} -0.2000 (-0.200 to -0.200) | {took}"
     assert " +0.0020 (+0.000 to +0.006, may be chance) | " in lines["x1"]
     assert " | 6, vllm, processor | " in lines["x1"]
+
+
+def test_of_a_way_that_makes_what_it_learns_from_the_making_is_told_and_not_the_loss_of_other_rows(tmp_path):
+    training = {"seconds": 61.5, "scores": {"loss": 0.25}}
+    write_row({"name": "dpo", "of": "", "training": training, "seconds_before": 161.5}, tmp_path / "restoring")
+    line = next(line for line in tables.restoring(tmp_path).split("\n") if line.startswith("| `dpo` |"))
+    assert line.endswith("| – | 62, 100 to make | – |")
+
+
+def test_rounds_stand_in_the_table_without_a_loss(tmp_path):
+    training = {"seconds": 61.5, "scores": None}
+    write_row({"name": "rounds", "of": "", "training": training}, tmp_path / "restoring")
+    line = next(line for line in tables.restoring(tmp_path).split("\n") if line.startswith("| `rounds` |"))
+    assert line.endswith("| – | 62 | – |")
 
 
 def test_a_way_that_was_trained_and_not_asked_stands_with_its_training(tmp_path):

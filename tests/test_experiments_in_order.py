@@ -75,6 +75,6 @@ def test_every_way_waits_for_the_large_model_and_for_the_way_that_it_begins_from
     parts = {part.name: part for part in make_parts(tmp_path, WAYS, 2)}
     for way in WAYS:
         assert LARGE in parts[way.name].after
-        assert (BASE in parts[way.name].after) == bool(way.of or way.begins)
+        assert set(parts[way.name].after) == {LARGE, way.of or way.begins or LARGE}
     order = waits_behind(list(parts.values()))
     assert order[LAW] >= order[LARGE] > order[BASE] > order["rounds"]

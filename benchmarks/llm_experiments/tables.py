@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.llm_experiments.pretraining import LAW, RECIPE, name_of
 from benchmarks.llm_experiments.restoring import MEASURE, SETS
-from benchmarks.llm_experiments.ways import BASE, WAYS
+from benchmarks.llm_experiments.ways import BASE, WAYS, Way
 
 RESULTS = Path(__file__).with_name("results")
 DOCS = Path(__file__).parents[2] / "docs"
@@ -110,22 +110,25 @@ def foretold(results: Path = RESULTS) -> str:
 def restoring(results: Path = RESULTS) -> str:
     """Make the table of ways to restore."""
     found = {way.name: read(f"restoring/{way.name}.json", results) for way in WAYS}
-    rows = [_way_row(way.name, way.differs, way.engine, found[way.name], found[BASE]) for way in WAYS]
+    rows = [_way_row(way, found[way.name], found[BASE]) for way in WAYS]
     sets = [name.removesuffix("_dev") for name in SETS]
     head = ["way", "what is different", *sets, "prose, gain", "CER", "wrong length", "answers"]
     head += ["loss", "seconds", "memory"]
     return table(head, rows, words=2)
 
 
-def _way_row(name: str, differs: str, engine: str, row: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
+def _way_row(way: Way, row: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
+    name, differs, engine = way.name, way.differs, way.engine
     if not row:
         return [f"`{name}`", differs, NOT_RUN]
     training = {} if row["of"] else row["training"]
-    loss = training.get("scores", {}).get("loss")
+    # Rounds have no loss of their own; of ways that make what they learn from, the held-out rows are other ones.
+    loss = None if way.make else (training.get("scores") or {}).get("loss")
     seconds, memory = training.get("seconds"), training.get("peak_memory_bytes")
+    made = f", {row['seconds_before'] - seconds:,.0f} to make" if way.make and seconds else ""
     took = [
         UNKNOWN if not loss else f"{loss:.4f}",
-        UNKNOWN if not seconds else f"{seconds:,.0f}",
+        UNKNOWN if not seconds else f"{seconds:,.0f}{made}",
         UNKNOWN if not memory else f"{memory / GIB:.1f} GiB",
     ]
     if "sets" not in row:

@@ -141,6 +141,8 @@ def _asking(console: "Console", step: "Step") -> Iterator["Reports"]:
 def _say_done(console: "Console", step: "Step", entry: "Entry", *, skipped: bool) -> None:
     took = "unchanged" if skipped else duration(entry.seconds)
     console.print(f"{step.name}: {_short(entry)}{took}", markup=False, highlight=False, soft_wrap=True)
+    if note := entry.facts.get("note"):
+        console.print(f"warning: {step.name}: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _short(entry: "Entry") -> str:

@@ -35,6 +35,7 @@ from hanpuri.preferences.sampling import (
     sample,
     sample_line,
 )
+from hanpuri.rounds.outcome import LIKELIEST
 from hanpuri.rounds.plan import BEST_FILE, HELD_OUT, ROWS_FILE, SAMPLES_FILE, SCORE_FILE, Step
 from hanpuri.rounds.recipe import RoundsRecipe
 from hanpuri.rounds.rows import deal
@@ -53,7 +54,6 @@ from hanpuri.runs.files import write_json
 from hanpuri.training.recipe import RewardTermSettings
 
 ANSWERS_FILE = "answers.jsonl"
-LIKELIEST = "likeliest answer"
 SEEDS_APART = 1000
 """Between rounds: answers of one round are drawn with seeds that no other has."""
 Progress = Callable[[int, int], None]

@@ -25,10 +25,16 @@ from hanpuri.evaluation.significance import Difference, Interval, difference
 from hanpuri.rounds.ledger import Entry
 from hanpuri.rounds.plan import Policy
 from hanpuri.rounds.recipe import RoundsRecipe
+from hanpuri.rounds.stages import SampleStage, Stage
 from hanpuri.runs.files import write_json, write_whole
+from hanpuri.training.reinforcement.by_heart import known_by_heart
 
 RESULT, TABLE, PAGE = "result.json", "table.csv", "rounds.html"
 START = "start"
+LIKELIEST = "likeliest answer"
+"""What a sampling step calls the score of the answers that the model gives anyway."""
+NOTE = "note"
+"""Among the facts of a step: what should be known of it besides its figures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +103,8 @@ class Outcome:
     def notes(self) -> list[str]:
         """What a reader should know besides the figures."""
         told = [self.stopped] if self.stopped else []
+        warned = [(name, entry.facts[NOTE]) for name, entry in self.entries.items() if entry.facts.get(NOTE)]
+        told += [f"{name}: {note}" for name, note in warned[:1]]  # those of later rounds say the same
         if self.rounds and self.finished and self.best.number == 0:
             told.append("no round is better than the model that the rounds began with, which is the result")
         for one in self.rounds:
@@ -159,6 +167,14 @@ class Outcome:
 def best_round(recipe: RoundsRecipe, rounds: Sequence[RoundResult]) -> RoundResult:
     """Choose the round with the best held-out score; of equal ones the first."""
     return max(rounds, key=lambda one: (_sign(recipe) * one.last.score.value, -one.number))
+
+
+def note_on_samples(recipe: RoundsRecipe, stage: Stage | None, facts: Mapping[str, Any], model: RoundResult) -> str:
+    """Say of a sampling step that its model knows the prompts by heart; "" if not, or if nothing tells."""
+    measures = [term.measure for term in stage.score] if isinstance(stage, SampleStage) else []
+    if LIKELIEST not in facts or measures != [recipe.measure]:
+        return ""
+    return known_by_heart(recipe.measure, facts[LIKELIEST], model.last.score.value)
 
 
 def no_better(recipe: RoundsRecipe, rounds: Sequence[RoundResult]) -> str:

@@ -28,7 +28,7 @@ from hanpuri.recipe import dump_recipe
 from hanpuri.rounds.ahead import check_ahead, check_files_apart
 from hanpuri.rounds.asking import ANSWERS_FILE, Asking, Progress
 from hanpuri.rounds.ledger import Entry, Inputs, Ledger, Look, hash_of
-from hanpuri.rounds.outcome import Outcome, RoundResult, Scored, no_better, read_score
+from hanpuri.rounds.outcome import NOTE, Outcome, RoundResult, Scored, no_better, note_on_samples, read_score
 from hanpuri.rounds.plan import (
     HELD_OUT,
     PROMPTS_FILE,
@@ -201,7 +201,9 @@ class _Work:
             return self._train(step, report_step)
         asking = Asking(recipe, self.folder, self.device, progress)
         with freeing_memory():
-            return {"score": asking.held_out, "sample": asking.samples, "pairs": asking.pairs}[step.work](step)
+            facts = {"score": asking.held_out, "sample": asking.samples, "pairs": asking.pairs}[step.work](step)
+        note = note_on_samples(recipe, step.stage, facts, self.rounds[-1]) if self.rounds else ""
+        return {**facts, NOTE: note} if note else facts
 
     def _train(self, step: Step, report_step: StepReport) -> Mapping[str, Any]:
         given: dict[str, Any] = {"device": self.device, "stop_after": self.clock.left(), "report_step": report_step}

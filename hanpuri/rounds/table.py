@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hanpuri.evaluation.significance import Difference, Interval
-from hanpuri.rounds.asking import LIKELIEST, best_of
+from hanpuri.rounds.asking import best_of
 from hanpuri.rounds.ledger import Entry
-from hanpuri.rounds.outcome import Outcome, RoundResult, Scored, best_round, gain_told
+from hanpuri.rounds.outcome import LIKELIEST, Outcome, RoundResult, Scored, best_round, gain_told
 from hanpuri.rounds.plan import OF_ROUND, START, pairs_of
 from hanpuri.rounds.stages import SampleStage, Stage
 from hanpuri.runs.wording import Shown, duration, printable

@@ -10,7 +10,7 @@ import pytest
 from hanpuri.evaluation.metrics import KNOWN
 from hanpuri.evaluation.significance import interval
 from hanpuri.rounds.ledger import Entry
-from hanpuri.rounds.outcome import Outcome, RoundResult, Scored, best_round, no_better
+from hanpuri.rounds.outcome import LIKELIEST, NOTE, Outcome, RoundResult, Scored, best_round, no_better, note_on_samples
 from hanpuri.rounds.page import write_page
 from hanpuri.rounds.plan import Policy
 from hanpuri.rounds.table import HEAD, as_csv, cells, lines_of
@@ -122,6 +122,37 @@ def test_notes_say_that_nothing_was_gained_and_that_a_stage_did_harm(recipe_of):
         "no round is better than the model that the rounds began with, which is the result",
         "round 1: sft scored 0.6000, and dpo, with which the round ended, 0.5000",
     ]
+
+
+SAMPLING = {"stage": "sample", "samples": 4, "score": ["char_accuracy"]}
+
+
+@pytest.mark.parametrize(
+    ("likeliest", "held_out", "score", "known"),
+    [
+        (0.96, 6, ["char_accuracy"], True),
+        (0.96, 9, ["char_accuracy"], False),
+        (0.8, 5, ["char_accuracy"], False),
+        # what the samples are scored by is no figure of the held-out rows
+        (0.96, 6, ["char_accuracy", "same_length"], False),
+    ],
+)
+def test_samples_of_a_model_that_knows_its_prompts_by_heart_are_noted(recipe_of, likeliest, held_out, score, known):
+    sft = {"stage": "sft", "mix": {"samples": 1.0}, "training": {"steps": 2, "learning_rate": 1e-3}}
+    recipe = recipe_of(stages=[{**SAMPLING, "score": score}, sft])
+    start, *_ = rounds_of(held_out)
+    note = note_on_samples(recipe, recipe.stages[0], {LIKELIEST: likeliest}, start)
+    assert ("char_accuracy is 0.960 on them and 0.600 on held-out rows" in note) == known
+    assert not note_on_samples(recipe, recipe.stages[1], {LIKELIEST: likeliest}, start)
+    assert not note_on_samples(recipe, recipe.stages[0], {}, start)
+
+
+def test_a_note_on_a_step_is_told_at_the_end_with_the_name_of_the_step(recipe_of):
+    entries = {f"round-{n}/sample": Entry({}, {}, True, {}, 12.0, {NOTE: f"known {n}"}) for n in (1, 2)}
+    start, one = rounds_of(5, 7)
+    outcome = Outcome(Path("runs/x"), recipe_of(), (start, one), entries, finished=True, stopped="")
+    assert outcome.notes == ["round-1/sample: known 1"]
+    assert "round-1/sample: known 1" in write_page(outcome)
 
 
 def test_answers_on_the_page_do_nothing(recipe_of):

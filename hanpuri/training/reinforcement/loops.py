@@ -36,7 +36,7 @@ from hanpuri.training.reinforcement.questions import Questions
 from hanpuri.training.reinforcement.reference import freeze_copy, take_off
 from hanpuri.training.reinforcement.reward import score_answers
 from hanpuri.training.reinforcement.samples import SampleScorer, cut_samples, keep_samples
-from hanpuri.training.reinforcement.signs import Sign, Signs
+from hanpuri.training.reinforcement.signs import PART, Sign, Signs
 from hanpuri.training.reinforcement.texts import is_empty, repeated
 from hanpuri.training.reinforcement.trainers import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
@@ -80,7 +80,7 @@ class Reinforcing(Loop):
     def __init__(self, questions: Questions, recipe: Any, material: Any, arguments: Any, *others: Any) -> None:
         self.questions = questions
         self.signs = Signs(recipe.hacking)
-        parts = {f"rewards/{reward.name}/mean": f"reward_{reward.name}" for reward in questions.rewards}
+        parts = {f"rewards/{reward.name}/mean": f"{PART}{reward.name}" for reward in questions.rewards}
         self.logged = {**LOGGED, **parts}  # type: ignore[misc]  # the names of the rewards are the recipe's
         beta, arguments.beta = arguments.beta, 0.0  # without it, TRL makes no reference
         reference = freeze_copy(recipe, material.model) if beta and not recipe.adapter else None
@@ -179,7 +179,7 @@ class Reinforcing(Loop):
         if "loss" not in logs:
             return
         figures = {called: logs[name] for name, called in self.logged.items() if logs.get(name) is not None}
-        for sign in self.signs.look(figures):
+        for sign in self.signs.look(figures, self.progress.start):
             self._tell(sign)
 
     def _tell(self, sign: Sign) -> None:

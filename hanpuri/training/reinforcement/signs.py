@@ -7,7 +7,7 @@ In: what is logged of the answers, and what it was before the first step. Out: a
       ─►   Sign("length", "answers are 4.4 times as long as before the first step: 212 tokens", hacking=True)
 
     length, repetition, empty, entropy   the reward may be hacked: they are compared with what was before the first step
-    no_spread, clipped                   little is learnt: answers are all worth the same, or are cut off
+    no_spread, clipped, by_heart         little is learnt: answers are all worth the same, are cut off, or known already
 
 A sign that stays is told once; one that went away and comes back is told again.
 """
@@ -16,9 +16,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hanpuri.training.recipe import HackingSettings
+from hanpuri.training.reinforcement.by_heart import known_by_heart
 
 ALIKE = 0.9  # share of the prompts whose answers all got the same reward, from which on it is said
 CUT = 0.5  # share of the answers that were cut off, from which on it is said
+
+PART = "reward_"  # stands before the name of each part of the reward
 
 Figures = Mapping[str, float]
 
@@ -42,11 +45,11 @@ class Signs:
         """The figures before the first step; empty until they are known."""
         self._standing: set[str] = set()
 
-    def look(self, figures: Figures) -> list[Sign]:
-        """Give the signs that have appeared since the last look."""
+    def look(self, figures: Figures, held_out: Figures | None = None) -> list[Sign]:
+        """Give the signs that have appeared since the last look; `held_out` are scores before the first step."""
         if self._settings.action == "off" or not self.start:
             return []
-        found = list(_find(figures, self.start, self._settings))
+        found = [*_find(figures, self.start, self._settings), *_find_known(figures, held_out or {})]
         new = [sign for sign in found if sign.name not in self._standing]
         self._standing = {sign.name for sign in found}
         return new
@@ -85,6 +88,14 @@ def _find(now: Figures, start: Figures, limits: HackingSettings) -> Iterator[Sig
     if (cut := now.get("clipped", 0.0)) >= CUT:
         told = f"{cut:.0%} of the answers were cut off at sampling.max_new_tokens, and rewarded as they are"
         yield Sign("clipped", told, hacking=False)
+
+
+def _find_known(now: Figures, held_out: Figures) -> Iterator[Sign]:
+    """Find parts of the reward that are measures, and high on the prompts alone."""
+    for name in held_out.keys() & {one for one in now if one.startswith(PART)}:
+        if told := known_by_heart(name.removeprefix(PART), now[name], held_out[name]):
+            yield Sign("by_heart", told, hacking=False)
+            return
 
 
 def _over(name: str, now: Figures, start: Figures, limit: float) -> bool:

@@ -38,6 +38,27 @@ def test_each_sign_is_said_with_its_figures(now, before, said):
     assert [sign.message for sign in found] == ([said] if said else [])
 
 
+# what a part of the reward is on the prompts, and on held-out rows before the first step; whether it is said
+@pytest.mark.parametrize(
+    ("prompts", "held_out", "known"),
+    [
+        ({"reward_char_accuracy": 0.97}, {"reward_char_accuracy": 0.69}, True),
+        # both are near: the model is that good
+        ({"reward_char_accuracy": 0.97}, {"reward_char_accuracy": 0.9}, False),
+        # there is much left to learn
+        ({"reward_char_accuracy": 0.8}, {"reward_char_accuracy": 0.4}, False),
+        # the scale of a reward model is its own
+        ({"reward_mine": 3.0}, {"reward_mine": 0.5}, False),
+        # nobody looked before the first step
+        ({"reward_char_accuracy": 0.97}, {}, False),
+    ],
+)
+def test_prompts_that_are_known_by_heart_are_said_to_teach_little(prompts, held_out, known):
+    found = signs_from().look({**START, **prompts}, held_out)
+    told = "char_accuracy is 0.970 on them and 0.690 on held-out rows"
+    assert [(sign.name, sign.hacking, told in sign.message) for sign in found] == [("by_heart", False, True)] * known
+
+
 def test_a_sign_is_said_once_while_it_stays_and_again_when_it_comes_back():
     signs = signs_from()
     looks = [signs.look({**START, "mean_length": length}) for length in (100.0, 120.0, 41.0, 100.0)]
