@@ -264,6 +264,22 @@ def test_a_reward_that_is_no_number_ends_the_run_in_one_line(recipe_of, run_of, 
     assert all(part in said for part in told.replace("{row}", "|").replace("{answer}", "|").split("|"))
 
 
+def test_a_run_whose_prompts_are_known_by_heart_says_so_once_and_goes_on(recipe_of, run_of, material_of, pairs_of):
+    watched = {clean for _, clean in PAIRS[:2]}
+
+    def learnt(rows, answers):
+        return [0.5 if row["clean"] in watched else 0.95 for row in rows]
+
+    recipe = recipe_of(data={"path": str(pairs_of("others.jsonl", PAIRS[2:] * 2))})
+    rewards = (Reward("char_accuracy", 1.0, learnt, needs_answer=True), REWARDS[0])
+    run = run_of(recipe)
+    result = run_loop(recipe, run, material_of(recipe, rewards), device="cpu")
+    told = [line for line in lines_of(run, "event") if line["event"] == "by_heart"]
+    assert [line["step"] for line in told] == [1]
+    assert told[0]["message"].startswith("the prompts are known by heart: char_accuracy is 0.950 on them and 0.500 on")
+    assert (result.finished, result.stopped_early) == (True, None)
+
+
 def test_signs_of_a_hacked_reward_stop_a_run_that_says_so_and_its_end_is_kept(recipe_of, run_of, material_of):
     changed = {"hacking": {"action": "stop", "entropy": 0.99}, "training": {"steps": 30, "learning_rate": 3e-2}}
     recipe = recipe_of(**changed, watch={"evaluate_every": 30}, grpo={"beta": 0})
