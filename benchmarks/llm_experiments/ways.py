@@ -98,6 +98,14 @@ WAYS = (
     Way("sampled", "drawn at temperature 0.7", of=BASE, temperature=0.7),
     Way("aligned", "held to one syllable a syllable", of=BASE, options=",aligned=syllables", minutes=3.0),
     Way("aligned-airbnb", "held to what the noise can come from", of=BASE, options=",aligned=airbnb", minutes=3.0),
+    Way("pieces", "given in pieces of at most 100 characters", of=BASE, options=",pieces=100"),
+    Way(
+        "pieces-aligned",
+        "given in such pieces, and held to what the noise can come from",
+        of=BASE,
+        options=",pieces=100,aligned=airbnb",
+        minutes=3.0,
+    ),
     Way(
         "texts-aligned",
         "×1 of ten times as many texts, and held to what the noise can come from",

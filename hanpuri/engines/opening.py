@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hanpuri.engines.base import Engine
+from hanpuri.engines.pieces import PiecewiseEngine
 from hanpuri.engines.settings import EngineSettings
 
 
@@ -29,6 +30,8 @@ def open_engine(settings: EngineSettings) -> Iterator[Engine]:
         RecipeError: if there is no such template.
     """
     engine = _load(settings)
+    if settings.pieces is not None:
+        engine = PiecewiseEngine(engine, settings.pieces)
     try:
         yield engine
     finally:

@@ -90,6 +90,11 @@ class EngineSettings(Settings):
         default="off",
         description="Hold restored text in place: every syllable a syllable, or one that this noise can come from.",
     )
+    pieces: int | None = Field(
+        default=None,
+        ge=10,
+        description="Give noisy texts in pieces of at most so many characters. Not of compact, which needs none.",
+    )
     channel: Channel = Field(
         default="off",
         description="Search for the text that the model and this noise together hold likeliest. Only of transformers.",
@@ -137,6 +142,13 @@ class EngineSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _check_pieces(self) -> Self:
+        if self.pieces is not None and (self.engine in ("echo", "compact") or self.channel != "off"):
+            who = f"{self.engine} with a channel" if self.channel != "off" else self.engine
+            raise ValueError(f"pieces was given to {who}, which reads texts of any length")
+        return self
+
+    @model_validator(mode="after")
     def _check_reach(self) -> Self:
         if self.reach != "syllables" and self.engine != "compact":
             raise ValueError(f"reach was given to {self.engine}, it needs compact")
@@ -159,6 +171,7 @@ class EngineSettings(Settings):
         said = f"{self.engine}:{self.model}" if self.model else self.engine
         usual = {
             "aligned": "off",
+            "pieces": None,
             "channel": "off",
             "reach": "syllables",
             "spacing": False,

@@ -63,7 +63,8 @@ def can_chat(served: "ServedEngine") -> bool:
     from hanpuri.engines.base import RestoringEngine
 
     settings = served.settings
-    return settings.aligned == settings.channel == "off" and not isinstance(served.engine, RestoringEngine)
+    free = settings.aligned == settings.channel == "off" and settings.pieces is None
+    return free and not isinstance(served.engine, RestoringEngine)
 
 
 def find_chat(chats: Mapping[str, Chat], restorers: Sequence[str], model: str) -> Chat:
