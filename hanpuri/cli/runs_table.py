@@ -42,7 +42,7 @@ WIDE = 200  # columns where nobody's terminal is the limit
 SHOWN_HASH = 12
 FILES = (
     *(RECIPE, "environment.json", "metrics.jsonl", "train.log", "preflight.json", CURVES, "checkpoints", "adapter"),
-    *("samples.jsonl", "samples.html", "reward.json", "reward.html"),
+    *("samples.jsonl", "samples.html", "reward.json", "reward.html", "rounds.html", "table.csv"),
 )
 OUTCOMES = ("model", "result.json")
 
@@ -129,9 +129,10 @@ def _chosen(run: RunFacts) -> Iterator[tuple[str, Any]]:
 
 def _kinds() -> dict[str, type[Settings]]:
     from hanpuri.compact.settings import CompactRecipe
+    from hanpuri.rounds.recipe import RoundsRecipe
     from hanpuri.training.recipe import KINDS
 
-    return {"compact": CompactRecipe, **KINDS}
+    return {"compact": CompactRecipe, "rounds": RoundsRecipe, **KINDS}
 
 
 def _sources(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

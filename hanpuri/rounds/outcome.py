@@ -51,6 +51,10 @@ class Scored:
     rows: Sequence[Mapping[str, str]]
     """id, asked, reference and answer of each row."""
 
+    def as_line(self) -> dict[str, float]:
+        """Give the scores as metrics.jsonl has them; those that are no number are left out."""
+        return {f"eval_{name}": one.value for name, one in self.scores.items() if math.isfinite(one.value)}
+
 
 @dataclass(frozen=True)
 class RoundResult:
@@ -127,6 +131,8 @@ class Outcome:
             "measure": self.recipe.measure,
             "best": best and best["model"],
             "best_round": best and best["round"],
+            "best_step": best and best["round"],
+            "steps": self.rounds[-1].number if self.rounds else 0,
             "score": _told(self.best.last.score) if self.rounds else None,
             "rounds": [self._round(place) for place in range(len(self.rounds))],
             "stages": [line.as_dict() for line in lines_of(self)],

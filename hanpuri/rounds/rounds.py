@@ -4,7 +4,7 @@ The door to rounds: a recipe and a folder ─► models, the best of which is th
 In: a RoundsRecipe. Out: the folder, and an Outcome that says where the rounds stand:
 
     runs/rounds-tiny/
-    ├── recipe.yaml  result.json  table.csv  rounds.html
+    ├── recipe.yaml  environment.json  metrics.jsonl  result.json  table.csv  rounds.html
     ├── held-out/rows.jsonl                      what every model is scored by
     ├── round-0/score/                           the model before the first round
     ├── round-1/prompts/ … reward/ sample/ sft/ sft-score/ dpo-pairs/ dpo/ dpo-score/   steps/*.json
@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from hanpuri.errors import DataError, ModelError
-from hanpuri.recipe import dump_recipe
 from hanpuri.rounds.ahead import check_ahead, check_files_apart
 from hanpuri.rounds.asking import ANSWERS_FILE, Asking, Progress
 from hanpuri.rounds.ledger import Entry, Inputs, Ledger, Look, hash_of
@@ -43,10 +42,9 @@ from hanpuri.rounds.plan import (
 from hanpuri.rounds.recipe import RoundsRecipe
 from hanpuri.rounds.rows import write_held_out, write_prompts
 from hanpuri.rounds.training import freeing_memory, run_stage
-from hanpuri.runs.files import write_whole
+from hanpuri.runs import Run
 from hanpuri.training.loop.watching import Report as StepReport
 
-RECIPE = "recipe.yaml"
 FILES_MADE = ("*.jsonl", SCORE_FILE)
 
 Reports = tuple[Progress, StepReport]
@@ -102,20 +100,23 @@ def run_rounds(
     """
     check_ahead(recipe)
     with _held(folder):
-        work = _Work(recipe, folder, device, _Clock(time.monotonic() + stop_after), show, done)
-        write_whole(folder / RECIPE, dump_recipe(recipe))
-        return work.all()
+        # The ledger says what a change of the recipe does anew; as a run, rounds take any change.
+        run = Run.start(folder, recipe, [], may_change=tuple(RoundsRecipe.model_fields))
+        try:
+            return _Work(recipe, run, device, _Clock(time.monotonic() + stop_after), show, done).all()
+        finally:
+            run.let_go()
 
 
 class _Work:
     """The rounds while they are done."""
 
     def __init__(
-        self, recipe: RoundsRecipe, folder: Path, device: str | None, clock: _Clock, show: Show, done: Done
+        self, recipe: RoundsRecipe, run: Run, device: str | None, clock: _Clock, show: Show, done: Done
     ) -> None:
-        self.recipe, self.folder, self.device, self.clock = recipe, folder, device, clock
+        self.recipe, self.run, self.folder, self.device, self.clock = recipe, run, run.folder, device, clock
         self.show, self.done = show, done
-        self.ledger = Ledger(folder)
+        self.ledger = Ledger(run.folder)
         self.entries: dict[str, Entry] = {}
         self.rounds: list[RoundResult] = []
 
@@ -145,9 +146,12 @@ class _Work:
         for step in plan.steps:
             self.entries[step.name] = self._do(step)
             if step.work == "score":
-                stage = step.name.rpartition("/")[2].removesuffix("-score")
-                scored.append(read_score(self.folder / step.name / SCORE_FILE, stage, self.recipe.measure))
+                scored.append(self._scored(step))
         self.rounds.append(RoundResult(plan.number, plan.end, tuple(scored)))
+
+    def _scored(self, step: Step) -> Scored:
+        stage = step.name.rpartition("/")[2].removesuffix("-score")
+        return read_score(self.folder / step.name / SCORE_FILE, stage, self.recipe.measure)
 
     def _do(self, step: Step) -> Entry:
         """Do a step, unless it is done."""
@@ -162,6 +166,9 @@ class _Work:
             self.ledger.set_aside(step.name, ANSWERS_FILE)
         before = look.entry.seconds if look.state == "begun" and look.entry else 0.0
         entry = self._work_at(step, inputs, look, before)
+        if step.work == "score":
+            scored = self._scored(step)
+            self.run.log(step=step.round, stage=scored.stage, **scored.as_line())
         self.done(step, entry, False)
         return entry
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hanpuri.errors import DataError
-from hanpuri.runs.folder import ENVIRONMENT, METRICS, RECIPE
+from hanpuri.runs.folder import ENVIRONMENT, METRICS, RECIPE, RESULT
 from hanpuri.runs.reading import RunFacts, read_run
 from hanpuri.runs.wording import printable
 
@@ -49,9 +49,9 @@ def find_run(run: str, folder: Path) -> RunFacts:
 
 
 def is_run(folder: Path) -> bool:
-    """Say whether a folder is that of a run: a recipe, and what `Run.start` or `Run.log` writes."""
+    """Say whether a folder is that of a run: a recipe, and what `Run` writes beside it."""
     try:
-        return (folder / RECIPE).is_file() and ((folder / METRICS).is_file() or (folder / ENVIRONMENT).is_file())
+        return (folder / RECIPE).is_file() and any((folder / name).is_file() for name in (METRICS, ENVIRONMENT, RESULT))
     except (OSError, ValueError):  # a name that is too long, or holds a null character
         return False
 

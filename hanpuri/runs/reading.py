@@ -76,8 +76,9 @@ class RunFacts:
     @property
     def steps(self) -> int | None:
         """All steps there are to take; from the epochs, if the recipe counts those; None before the first line."""
-        if is_number(steps := value_at(self.recipe, "training.steps")):
-            return int(steps)
+        for key in ("training.steps", "rounds"):
+            if is_number(steps := value_at(self.recipe, key)):
+                return int(steps)
         if self.result.get("finished") and is_number(steps := self.result.get("steps")):
             return int(steps)
         epochs = value_at(self.recipe, "training.epochs")
@@ -129,7 +130,7 @@ class RunFacts:
     @property
     def headline(self) -> str | None:
         """The name of the score that the run was chosen by, or else the first there is."""
-        chosen = value_at(self.recipe, "watch.best_by", "loss")
+        chosen = value_at(self.recipe, "watch.best_by", value_at(self.recipe, "measure", "loss"))
         for name in (chosen if chosen != "loss" else "bits_per_byte", "eval_loss", *self.scores):
             if name in self.scores:
                 return name

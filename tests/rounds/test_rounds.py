@@ -19,7 +19,9 @@ import yaml
 from hanpuri.errors import DataError, ModelError
 from hanpuri.rounds.foreseen import foresee
 from hanpuri.rounds.rounds import run_rounds
+from hanpuri.runs.comparison import compare
 from hanpuri.runs.listing import list_runs
+from hanpuri.runs.reading import read_run
 from tests.rounds.short_rounds import FIELDS, changed, pairs, write_rows
 
 KILLED = Path(__file__).with_name("killed_rounds.py")
@@ -85,6 +87,32 @@ def test_each_training_stage_is_an_ordinary_run_that_goes_on_with_the_adapter_be
     assert went_on == ["runs/tried/round-1/dpo/adapter", "runs/tried/round-2/sft/adapter"]
     first = yaml.safe_load((folder / "round-1/sft/recipe.yaml").read_text(encoding="utf-8"))
     assert (first["adapter"]["path"], first["adapter"]["r"], first["model"]["path"]) == (None, 2, "base")
+
+
+def test_rounds_stand_among_the_runs_with_their_scores_and_beside_others(place, finished, copied):
+    (run,) = [one for one in list_runs(place / "runs") if one.name == "tried"]
+    assert (run.kind, run.state, run.step, run.steps) == ("rounds", "finished", 2, 2)
+    assert run.headline == "char_accuracy"
+    assert run.best_step == finished.best.number
+    assert run.scores["char_accuracy"] == pytest.approx(finished.best.last.score.value)
+    assert [line["stage"] for line in run.lines] == ["start", *["sft", "dpo"] * 2]
+    assert run.starts[0]["libraries"]["torch"]
+    beside = compare([run, read_run(copied)])
+    assert [(row.model, row.method) for row in beside.rows] == [("base", "lora")] * 2
+
+
+def test_rounds_that_are_at_work_are_said_to_be_running(place, recipe_of, monkeypatch):
+    monkeypatch.chdir(place)
+    states = []
+
+    def done(step, entry, skipped):
+        states.append(read_run(Path("runs/watched")).state)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_rounds(recipe_of(), Path("runs/watched"), done=done)
+    assert states == ["running"]
+    assert read_run(Path("runs/watched")).state == "stopped"
 
 
 def test_rounds_learn_from_other_rows_and_none_is_held_out(place, finished):
