@@ -108,9 +108,9 @@ WAYS = (
     ),
     Way(
         "texts-aligned",
-        "×1 of ten times as many texts, and held to what the noise can come from",
+        "×1 of ten times as many texts, in pieces, and held to what the noise can come from",
         of=TEXTS,
-        options=",aligned=airbnb",
+        options=",pieces=100,aligned=airbnb",
         minutes=3.0,
     ),
     Way("vllm", "vLLM in place of transformers", of=BASE, engine="vllm", minutes=3.0),
