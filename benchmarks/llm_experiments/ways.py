@@ -89,6 +89,7 @@ WAYS = (
     Way(TEXTS, "×1 of ten times as many texts", minutes=5.0),
     Way("epochs-1", "1 epoch", (ON_FEW, "training.epochs=1"), minutes=1.7),
     Way("epochs-3", "3 epochs", (ON_FEW, "training.epochs=3"), minutes=2.3),
+    Way("epochs-7", "7 epochs: as many steps as `texts`", (ON_FEW, "training.epochs=7"), minutes=5.0),
     Way(
         "alpaca",
         "Alpaca's form, with an instruction",
