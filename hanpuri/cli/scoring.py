@@ -28,6 +28,7 @@ from hanpuri.engines.cache import AnswerCache
 from hanpuri.engines.opening import open_engine
 from hanpuri.engines.settings import EngineSettings, parse_engine
 from hanpuri.errors import DataError, EngineError, HanpuriError, RecipeError
+from hanpuri.evaluation.asking import longer_than_learnt
 from hanpuri.evaluation.comparison import Comparisons, compare_with_first
 from hanpuri.evaluation.evaluate import Evaluation, Progress, rounded, usual_decoding
 from hanpuri.evaluation.evaluate import evaluate as score
@@ -207,6 +208,8 @@ def _run(
                     with _gathered(faults):
                         found.append(replace(_evaluate(asked, engine, row_set, name), engine=name))
                         _check_answered(found[-1])
+                        if told := longer_than_learnt(engine, found[-1].answers):
+                            print(f"warning: {name}: {row_set.name}: {told}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         told = f"answers are kept in {asked.out}: the same command goes on" if asked.out else "nothing was kept"
         print(f"\nhanpuri: {told}", file=sys.stderr)

@@ -12,7 +12,7 @@ lines and sentences, else between words, so that each piece can be read by itsel
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from hanpuri.data.templates import Fields
@@ -93,8 +93,9 @@ class PiecewiseEngine:
 
     @property
     def prompting(self) -> Prompting | None:
-        """The prompting of the engine that answers."""
-        return self._engine.prompting if isinstance(self._engine, PromptedEngine) else None
+        """The prompting of the engine that answers; no text is longer than what it has learnt."""
+        found = self._engine.prompting if isinstance(self._engine, PromptedEngine) else None
+        return found and replace(found, longest_prompt=None)
 
     @prompting.setter
     def prompting(self, prompting: Prompting | None) -> None:

@@ -9,10 +9,28 @@ In: an engine and rows, of which one is too long for the model. Out: an answer e
 from collections.abc import Callable, Mapping, Sequence
 
 from hanpuri.data.templates import Fields
-from hanpuri.engines.base import Answer, Decoding, Engine, Likelihood, ScoringEngine
+from hanpuri.engines.base import Answer, Decoding, Engine, Likelihood, PromptedEngine, ScoringEngine
 from hanpuri.engines.cache import AnswerCache, answer_rows, key_of
 from hanpuri.errors import DataError
 from hanpuri.evaluation.rows import RowSet
+
+
+def longer_than_learnt(engine: Engine, answers: Sequence[Answer]) -> str:
+    """
+    Say how many prompts are longer than any that the model was trained on; "" if none is, or nothing is known of it.
+
+    In such a text a model loses its place: what it learnt holds for the lengths that it saw.
+    """
+    prompting = engine.prompting if isinstance(engine, PromptedEngine) else None
+    if prompting is None or prompting.longest_prompt is None:
+        return ""
+    asked = [one.num_prompt_tokens for one in answers if one.num_prompt_tokens is not None]
+    longer = [length for length in asked if length > (prompting.longest_prompt or 0)]
+    if not longer:
+        return ""
+    some = f"{len(longer):,} of {len(answers):,} prompts have up to {max(longer):,} tokens"
+    mend = ", or give long noisy texts in pieces, such as pieces=100" if prompting.form == "pairs" else ""
+    return f"{some}, and the longest that it was trained on {prompting.longest_prompt:,}: expect worse answers{mend}"
 
 
 def find_fitting(

@@ -67,6 +67,8 @@ class Prompting:
     """What stands before each question, in place of the template's own."""
     note: str = ""
     """What the user should hear: that the template was guessed."""
+    longest_prompt: int | None = None
+    """Tokens of the longest prompt that it was trained on, where this is known."""
 
     def answer_of(self, text: str) -> str:
         """
@@ -151,6 +153,7 @@ class _Kept(Settings):
     instruction: str = Field(default="", description="Stands before the noisy text of pairs, with a chat template.")
     train_on: TrainOn = Field(default="all", description="Turns of a conversation that were trained.")
     form: Form | None = Field(default=None, description="The form of the rows.")
+    longest_prompt: int | None = Field(default=None, description="Tokens of the longest one that was trained on.")
     sha256: str | None = Field(default=None, description="Of the template; without this line nothing is compared.")
 
 
@@ -170,7 +173,11 @@ def hash_template(template: Template | ChatTemplate) -> str:
 
 
 def save_prompting(
-    folder: Path, template: Template | ChatTemplate, settings: ExampleSettings, form: Form | None = None
+    folder: Path,
+    template: Template | ChatTemplate,
+    settings: ExampleSettings,
+    form: Form | None = None,
+    longest_prompt: int | None = None,
 ) -> None:
     """Write the whole template into a model's folder, so that it is asked as it was trained."""
     kept: dict[str, Any]
@@ -178,7 +185,9 @@ def save_prompting(
         kept = {"chat_template": template.tokenizer.fast.chat_template, "instruction": template.instruction}
     else:
         kept = {"template": _resolved(template).model_dump(exclude_none=True)}
-    kept |= {"train_on": settings.train_on, "form": form, "sha256": hash_template(template)}
+    kept |= {"train_on": settings.train_on, "form": form}
+    kept |= {"longest_prompt": longest_prompt} if longest_prompt else {}
+    kept |= {"sha256": hash_template(template)}
     text = yaml.safe_dump(kept, allow_unicode=True, sort_keys=False, width=120)
     head = "# How this model was asked in training. Whoever asks otherwise gets worse answers.\n"
     (folder / FILE).write_text(head + text, encoding="utf-8")
@@ -207,7 +216,8 @@ def load_prompting(folder: Path, tokenizer: Tokenizer) -> Prompting:
             f"{path}: found another template than the model was trained with, by its sha256",
             "put the file back as it was; or take the line sha256 out, if you mean it",
         )
-    return make_prompting(template, tokenizer, form=kept.form, note=note)
+    prompting = make_prompting(template, tokenizer, form=kept.form, note=note)
+    return replace(prompting, longest_prompt=kept.longest_prompt)
 
 
 def make_prompting(

@@ -40,7 +40,9 @@ from hanpuri.training.loading.hardware import check_hardware, resolve_weights
 from hanpuri.training.loop.material import Material
 from hanpuri.training.loop.trainer import LoopResult, run_loop
 from hanpuri.training.loop.watching import Report as StepReport
+from hanpuri.training.preflight.kinds import longest_learnt_prompt
 from hanpuri.training.preflight.preflight import Preflight, preflight
+from hanpuri.training.preflight.rows import Table
 from hanpuri.training.processes import count_processes, first_before_others, is_first, joined
 from hanpuri.training.prompting import save_prompting
 from hanpuri.training.recipe import DpoRecipe, ReinforcementRecipe, RewardTermSettings, SftRecipe, TrainRecipe
@@ -284,7 +286,9 @@ def _conclude(
     if is_first():
         if weights:
             settings = recipe.examples if isinstance(recipe, SftRecipe) else ExampleSettings()
-            save_prompting(weights, assembly.template, settings, assembly.form)
+            one_answer = isinstance(recipe, SftRecipe) and assembly.form != "messages"
+            longest = longest_learnt_prompt(Table(assembly.train)) if one_answer else None
+            save_prompting(weights, assembly.template, settings, assembly.form, longest)
         run.finish(result)
     return Trained(run.folder, weights, done.finished, done.step, result)
 

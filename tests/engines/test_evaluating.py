@@ -7,6 +7,7 @@ The answers themselves are tested with the engines. It needs the taught models, 
 """
 
 import json
+import shutil
 import threading
 
 import pytest
@@ -48,6 +49,23 @@ def test_a_model_and_a_server_are_scored_side_by_side(taught, pairs, tmp_path, c
         assert len(server.asked) == 2
     assert found["learnt"]["next_token_accuracy"] == 1.0  # only what is loaded here tells it
     assert "next_token_accuracy" not in found["server"]
+
+
+def test_texts_that_are_longer_than_what_was_learnt_are_told(taught, pairs, tmp_path, capsys):
+    folder = tmp_path / "model"
+    shutil.copytree(taught("restoration"), folder)
+    kept = folder / "prompt_template.yaml"
+    kept.write_text(kept.read_text(encoding="utf-8") + "longest_prompt: 161\n", encoding="utf-8")
+    said = {}
+    for setting in ("", ",pieces=100"):
+        engines = (f"transformers:{folder},device=cpu,label=learnt{setting}",)
+        evaluate(Asked((pairs,), engines=engines, clean=False, as_json=True))
+        said[setting] = capsys.readouterr().err
+    assert said[""] == (
+        "warning: learnt: pairs: 1 of 2 prompts have up to 162 tokens, and the longest that it was trained on 161:"
+        " expect worse answers, or give long noisy texts in pieces, such as pieces=100\n"
+    )
+    assert said[",pieces=100"] == ""
 
 
 def test_a_server_that_goes_down_and_comes_back_is_asked_the_rest_only(pairs, tmp_path, capsys):

@@ -19,8 +19,9 @@ SETTINGS = ExampleSettings()
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_template_comes_back_from_a_models_folder_and_asks_the_same(tmp_path, tokenizer_of, name):
     tokenizer, template = tokenizer_of("bytes"), load_template(name)
-    save_prompting(tmp_path, template, SETTINGS, "pairs")
+    save_prompting(tmp_path, template, SETTINGS, "pairs", longest_prompt=57)
     prompting = load_prompting(tmp_path, tokenizer)
+    assert prompting.longest_prompt == 57
     row = {"noisy": "쨰밌어요 {noisy}\n"}
     assert prompting.prompt(row, "1") == template.prompt(row, "1")
     assert (prompting.hash, prompting.form, prompting.note) == (hash_template(template), "pairs", "")

@@ -9,6 +9,7 @@ In: a recipe and its rows. Out: the rows as the other modules look at them, and 
     grpo, rloo     Batch(rows=8, length=456)      a row is a prompt, and its answer is still to be written
 """
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,6 +89,23 @@ def longest_prompt(table: Table) -> int:
         before = np.add.reduceat(table.flat("labels", start, stop) == IGNORE, begins)
         longest = max(longest, int(np.where(before == 0, lengths, before).max()))
     return longest
+
+
+def longest_learnt_prompt(table: Table) -> int | None:
+    """
+    Find the longest stretch that stands before an answer which is learnt; None if none is.
+
+    Rows may be packed: each text in them has a prompt of its own. Of a conversation it is what stands between answers.
+    """
+    longest = 0
+    for start, stop in table.blocks(sys.maxsize):
+        asked = table.flat("labels", start, stop) == IGNORE
+        ends = np.cumsum(table.lengths[start:stop])
+        bounds = np.union1d(np.flatnonzero(np.diff(asked)) + 1, np.append(ends, 0))
+        runs = np.diff(bounds)
+        before_answers = asked[bounds[:-1]] & ~np.isin(bounds[1:], ends)
+        longest = max(longest, int(runs[before_answers].max(initial=0)))
+    return longest or None
 
 
 def show_pairs(dataset: Any, table: Table, tokenizer: Tokenizer) -> tuple[ShownRow, ...]:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hanpuri.data.examples import prompt_ids
 from hanpuri.data.tokenizers import load_tokenizer
 from hanpuri.evaluation import metrics
+from hanpuri.training.prompting import load_prompting
 from hanpuri.training.recipe import PretrainRecipe, SftRecipe
 from hanpuri.training.train import Trained, train
 
@@ -60,5 +62,9 @@ def test_an_adapter_goes_on_with_the_tokenizer_that_it_was_trained_with(extended
     assert len(own.fast.get_vocab()) == len(load_tokenizer(tiny_model("llama")).fast.get_vocab()) + 1
     # Scored by what the recipe names, and by nothing else that the caller could measure.
     assert set(trained.result["scores"]) == {"loss", "token_accuracy", "token_f1", "unfinished"}
+    # How long a prompt was at most goes with the weights: of a row, not of a pack.
+    prompting = load_prompting(trained.weights, own)
+    asked = [len(prompt_ids(prompting.prompt(row, "a row"), own)) for row in rows]
+    assert sorted(set(asked))[-2] <= prompting.longest_prompt <= max(asked)
     # Rows are counted, and not the packs that they are laid into.
     assert shown[0].figures.rows < trained.result["train_rows"] <= len(rows)

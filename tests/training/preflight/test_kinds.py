@@ -3,19 +3,23 @@
 import numpy as np
 import pytest
 
-from hanpuri.data.examples import Counts
+from hanpuri.data.examples import IGNORE, Counts
 from hanpuri.data.records.records import Record
 from hanpuri.errors import ModelError
+from hanpuri.training.feeding.datasets import in_memory
 from hanpuri.training.feeding.pairs import from_pairs, iterate_pairs
 from hanpuri.training.preflight import kinds, preflight
 from hanpuri.training.preflight.memory import estimate_memory
 from hanpuri.training.preflight.proposals import propose
 from hanpuri.training.preflight.rehearsal import Batch
 from hanpuri.training.preflight.rendering import lines
+from hanpuri.training.preflight.rows import Table
 from hanpuri.training.prompting import make_prompting
 from hanpuri.training.recipe import KINDS, AskSettings
 
 from .conftest import ROWS, WATCHED
+
+X = IGNORE
 
 WORSE = "잘 모르겠습니다."
 
@@ -67,6 +71,26 @@ def test_a_pair_is_shown_as_prompt_and_both_answers_with_their_ends(recipe_of, p
     assert any(line.startswith("6 pairs of answers, ") for line in told)
     assert checked.warnings == ()
     assert checked.probe.fits
+
+
+# labels of each row; the longest prompt before an answer that is learnt
+@pytest.mark.parametrize(
+    ("rows", "longest"),
+    [
+        ([[X, X, 5, 6], [X, X, X, 7]], 3),
+        # of packed texts each has its own
+        ([[X, X, 5, X, 6], [X, 7, 8, X, X, X, 9]], 3),
+        # an answer that was cut off to nothing, and what fills a row up, are before no answer
+        ([[X, 5], [X, X, X, X], [X, X, 6, X, X, X]], 2),
+        # a prompt does not go on in the next row
+        ([[X, 5, X, X], [X, 6]], 1),
+        ([[5, 6], [7]], None),
+        ([[X, X]], None),
+    ],
+)
+def test_the_longest_prompt_is_one_that_an_answer_is_learnt_behind(rows, longest):
+    columns = {"input_ids": [np.arange(len(row)) for row in rows], "labels": [np.array(row) for row in rows]}
+    assert kinds.longest_learnt_prompt(Table(in_memory(columns))) == longest
 
 
 def test_a_step_takes_both_answers_of_its_pairs(recipe_of, pairs_of):
