@@ -135,7 +135,8 @@ def _method(recipe: Mapping[str, Any]) -> str | None:
 
 def _data(recipe: Mapping[str, Any]) -> str | None:
     """Name the files or folders that were trained on."""
-    found = value_at(recipe, "data.corpora") or value_at(recipe, "data.sources") or recipe.get("data")
+    places = ("data.corpora", "data.sources", "data", "prompts")
+    found = next((told for place in places if (told := value_at(recipe, place))), None)
     corpora = found if isinstance(found, list) else [found]
     names = [PurePath(str(path)).name for corpus in corpora if (path := value_at(corpus, "path"))]
     more = f" + {len(names) - MAX_FILES}" if len(names) > MAX_FILES else ""

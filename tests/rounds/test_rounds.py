@@ -98,7 +98,7 @@ def test_rounds_stand_among_the_runs_with_their_scores_and_beside_others(place, 
     assert [line["stage"] for line in run.lines] == ["start", *["sft", "dpo"] * 2]
     assert run.starts[0]["libraries"]["torch"]
     beside = compare([run, read_run(copied)])
-    assert [(row.model, row.method) for row in beside.rows] == [("base", "lora")] * 2
+    assert [(row.model, row.method, row.data) for row in beside.rows] == [("base", "lora", "train.jsonl")] * 2
 
 
 def test_rounds_that_are_at_work_are_said_to_be_running(place, recipe_of, monkeypatch):
