@@ -92,7 +92,7 @@ def _find(now: Figures, start: Figures, limits: HackingSettings) -> Iterator[Sig
 
 def _find_known(now: Figures, held_out: Figures) -> Iterator[Sign]:
     """Find parts of the reward that are measures, and high on the prompts alone."""
-    for name in held_out.keys() & {one for one in now if one.startswith(PART)}:
+    for name in [one for one in now if one.startswith(PART) and one in held_out]:
         if told := known_by_heart(name.removeprefix(PART), now[name], held_out[name]):
             yield Sign("by_heart", told, hacking=False)
             return
