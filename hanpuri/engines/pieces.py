@@ -102,8 +102,14 @@ class PiecewiseEngine:
         cast(PromptedEngine, self._engine).prompting = prompting
 
     def prompt(self, row: Fields, name: str) -> str:
-        """Write the prompts of all pieces."""
-        return "\n".join(self._engine.prompt(part, name) for part in self._rows(row))
+        """Write the prompts of all pieces, each behind what stands before it: the answer depends on that too."""
+        rows = self._rows(row)
+        prompts = [self._engine.prompt(part, name) for part in rows]
+        if len(rows) == 1:
+            return prompts[0]
+        return "".join(
+            f"{piece.before!r}\n{prompt}\n" for piece, prompt in zip(self._pieces(row), prompts, strict=True)
+        )
 
     def make_ready(self, decoding: Decoding = GREEDY) -> None:
         """Load what answers, if it waits for the rows."""

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hanpuri.engines.base import GREEDY, Answer, Engine, LateEngine, PromptedEngine, ScoringEngine
-from hanpuri.engines.cache import key_of
+from hanpuri.engines.cache import AnswerCache, key_of
 from hanpuri.engines.opening import open_engine
 from hanpuri.engines.pieces import PiecewiseEngine, cut
 from hanpuri.engines.restoring import restore
@@ -100,6 +100,15 @@ def test_an_engine_in_pieces_is_another_one_to_a_cache_and_tells_no_likelihood(t
     assert isinstance(engine, PromptedEngine)
     assert isinstance(engine, LateEngine)
     assert not isinstance(engine, ScoringEngine)
+
+
+def test_texts_that_differ_in_the_white_space_at_a_cut_alone_have_answers_of_their_own(taught, tmp_path):
+    texts = [f"{FIRST}{space}{SECOND}" for space in ("\n", "\n\n", "\n  ")]
+    cache = AnswerCache(tmp_path / "answers.jsonl")
+    with open_engine(parse_engine(f"transformers:{taught('restoration')},pieces=15")) as engine:
+        answers = [answer.text for text in texts for answer in restore(engine, [text], cache=cache)]
+    assert answers == [text.replace(FIRST, NOISY[FIRST]).replace(SECOND, NOISY[SECOND]) for text in texts]
+    assert len(cache) == 3
 
 
 class Losing:
