@@ -1,12 +1,13 @@
 """
 How many syllables a second the torch path restores, on a GPU or any other device of torch.
 
-In:  eval/reviews_silver_dev.jsonl, many times over.   Out: a line a model and number of threads.
+In:  eval/reviews_silver_dev.jsonl, many times over.   Out: three lines a model.
 
-    python benchmarks/gpu_speed.py [--device cuda] [--copies 50] [--models base small] [--threads 1 2]
+    python benchmarks/gpu_speed.py [--device cuda] [--copies 50] [--models base small]
 
 "whole" is `Restorer(model, device=…).restore_stream`, from texts to restorations with their confidences; "network" is
-the features of one batch, put on the device, labelled and fetched back. Both behind a first pass that is not counted.
+the features of one batch, put on the device, labelled and fetched back; "texts" is the whole with a network that
+answers at once: what reading and writing take. All behind a first pass that is not counted.
 """
 
 import argparse
@@ -14,7 +15,8 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -22,7 +24,10 @@ import numpy as np
 import torch
 
 from hanpuri.compact.model_files import ModelFiles
+from hanpuri.compact.restoring.labelling import Restoring
+from hanpuri.compact.restoring.predictor import Answer, Features
 from hanpuri.compact.restoring.runtime import Restorer
+from hanpuri.compact.restoring.torch_predictor import ITEMS_ON_GPU, TorchPackedPredictor, TorchPredictor
 from hanpuri.hangul import syllable_mask
 
 REVIEWS = Path("eval/reviews_silver_dev.jsonl")
@@ -35,7 +40,6 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--copies", type=int, default=50)
     parser.add_argument("--models", nargs="*", default=["base", "small"])
-    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     options = parser.parse_args()
     texts = [json.loads(line)["noisy"] for line in REVIEWS.read_text(encoding="utf-8").splitlines()] * options.copies
     syllables = sum(map(count_syllables, texts[: len(texts) // options.copies])) * options.copies
@@ -43,10 +47,19 @@ def main() -> None:
     print(f"{named}, torch {torch.__version__}; {len(texts):,} reviews, {syllables:,} syllables; median of {TIMES}")
     for model in options.models:
         print(f"{model:<8} network {network_rate(model, options.device):>12,.0f} syllables/s", flush=True)
-        for threads in options.threads:
-            restorer = Restorer(model, device=options.device, threads=threads)
-            seconds = measure(lambda one=restorer: restore_all(one, texts))  # type: ignore[misc]
-            print(f"{model:<8} whole, {threads} threads {syllables / seconds:>12,.0f} syllables/s", flush=True)
+        ready = Restoring(AtOnce.load(ModelFiles.find(model), "cpu"))
+        ready.predictor.batch_items = ITEMS_ON_GPU
+        for named, restoring in (("texts", ready), ("whole", Restorer(model, device=options.device).restoring)):
+            seconds = measure(partial(restore_all, restoring, texts))
+            print(f"{model:<8} {named:<7} {syllables / seconds:>12,.0f} syllables/s", flush=True)
+
+
+class AtOnce(TorchPackedPredictor):
+    """A network that is done as soon as it is asked, and leaves every syllable as it is."""
+
+    def begin_packed(self, features: Features, lengths: Sequence[int]) -> Answer:
+        """Answer without looking."""
+        return lambda: (np.zeros(len(features), dtype=np.int64), np.ones(len(features), dtype=np.float32))
 
 
 def count_syllables(text: str) -> int:
@@ -54,17 +67,15 @@ def count_syllables(text: str) -> int:
     return int(syllable_mask(np.array([ord(one) for one in text])).sum())
 
 
-def restore_all(restorer: Restorer, texts: list[str]) -> None:
+def restore_all(restoring: Restoring, texts: list[str]) -> None:
     """Restore and let go, as a file's reader does."""
-    stream = restorer.restore_stream(texts)
+    stream = restoring.restore_stream(texts)
     while list(islice(stream, 1000)):
         pass
 
 
 def network_rate(model: str, device: str) -> float:
     """Measure syllables a second of one batch of windows full of syllables."""
-    from hanpuri.compact.restoring.torch_predictor import TorchPredictor
-
     predictor = TorchPredictor.load(ModelFiles.find(model), device)
     line = "확잠실읾 념뭄 잙앙욤 " * WINDOW
     one = predictor.vocabulary.encode(line).features[:WINDOW]

@@ -20,7 +20,7 @@ from benchmarks.llm_experiments.pretraining import (
 )
 from benchmarks.llm_experiments.rates import matrices, operations, speed
 from benchmarks.llm_experiments.restoring import SETS, filled, read_rows, train_command, write_row
-from benchmarks.llm_experiments.ways import BASE, TEXTS, WAYS
+from benchmarks.llm_experiments.ways import AGAIN, BASE, WAYS
 from hanpuri.recipe import read_recipe
 from hanpuri.rounds.recipe import RoundsRecipe
 from hanpuri.training.recipe import KINDS, PretrainRecipe
@@ -51,7 +51,7 @@ def test_each_way_is_a_sound_recipe_and_one_change_away_from_the_base(way):
 def test_ways_that_train_nothing_ask_the_base_and_those_behind_another_come_later():
     names = [way.name for way in WAYS]
     assert len(set(names)) == len(names)
-    assert {way.of for way in WAYS if way.of} == {BASE, TEXTS}
+    assert {way.of for way in WAYS if way.of} == {BASE, AGAIN}
     for way in WAYS:
         assert names.index(way.begins or way.of or way.name) <= names.index(way.name)
 

@@ -10,11 +10,11 @@ fixed scales, so a row's result does not depend on the rows beside it: batch, th
 
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, chain, pairwise
+from itertools import chain, pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -31,6 +31,7 @@ from hanpuri.compact.restoring.windows import (
     cut_windows,
     make_batches,
     pack_windows,
+    ranges,
     take_chunks,
 )
 from hanpuri.compact.vocabulary import KEEP, Encoded
@@ -39,22 +40,26 @@ from hanpuri.noise.channel import feasible_letters
 
 Item = TypeVar("Item")
 
-# So many batches of text are read at a time where the predictor packs them: few, for another chunk is read meanwhile.
+# So many batches of text are read at a time where the predictor packs them: few, for another chunk waits meanwhile.
 PACKED_BATCHES = 4
 
 
-def read_ahead(items: Iterator[Item]) -> Iterator[Item]:
+def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
     """
-    Make the next item on a thread of its own while the caller has the one before.
+    Have the next item made before the caller gets the one before it; a fault comes in its turn.
 
-    >>> list(read_ahead(iter("abc")))
+    >>> list(one_ahead(iter("abc")))
     ['a', 'b', 'c']
     """
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = reader.submit(next, items, None)
-            yield item
+    before: list[Item] = []
+    try:
+        for item in items:
+            yield from before
+            before = [item]
+    except Exception:
+        yield from before
+        raise
+    yield from before
 
 
 @dataclass(frozen=True)
@@ -122,22 +127,32 @@ class Restoring:
         return self.feasible is not None or self.phrases is not None or bool(alternatives)
 
     def _restore_packed(self, predictor: PackedPredictor, texts: Iterable[str]) -> Iterator[Restoration]:
-        """Restore chunk by chunk: while one is labelled, the next is read and the one before is written."""
-        begun = read_ahead(map(self.begin, take_chunks(texts, PACKED_BATCHES * predictor.batch_items)))
-        labelled = read_ahead(self._label_packed(predictor, reading) for reading in begun)
-        yield from chain.from_iterable(map(self.finish, labelled))
+        """
+        Restore chunk by chunk, on one thread: while the network is at one, the one before is written, the next read.
 
-    def _label_packed(self, predictor: PackedPredictor, reading: Reading) -> Reading:
-        """Have all windows of a reading labelled, whatever their lengths."""
+        Two threads were slower than one: that which asks a GPU goes through Python's lock some hundred times a batch.
+        """
+        chunks = take_chunks(texts, PACKED_BATCHES * predictor.batch_items)
+        asked = (self._ask_packed(predictor, self.begin(chunk)) for chunk in chunks)
+        yield from chain.from_iterable(self.finish(labelled()) for labelled in one_ahead(asked))
+
+    def _ask_packed(self, predictor: PackedPredictor, reading: Reading) -> Callable[[], Reading]:
+        """Ask about all windows of a reading, whatever their lengths; what comes back waits for the answers."""
+        asked = []
         for windows in pack_windows(reading.windows(), predictor.batch_items):
-            features = np.concatenate([reading.encoded.features[w.start : w.end] for w in windows])
-            lengths = [window.end - window.start for window in windows]
-            labels, confidences = predictor.predict_packed(features, lengths)
-            for window, first in zip(windows, accumulate(lengths, initial=0), strict=False):
-                kept = slice(first + window.keep_start - window.start, first + window.keep_end - window.start)
-                reading.labels[window.keep_start : window.keep_end] = labels[kept]
-                reading.confidences[window.keep_start : window.keep_end] = confidences[kept]
-        return reading
+            _, starts, ends, kept_starts, kept_ends = np.array(windows).T
+            items, lengths = ranges(starts, ends), ends - starts
+            firsts = np.cumsum(lengths) - lengths - starts
+            kept = ranges(firsts + kept_starts, firsts + kept_ends)
+            asked.append((items[kept], kept, predictor.begin_packed(reading.encoded.features[items], lengths.tolist())))
+
+        def labelled() -> Reading:
+            for items, kept, answer in asked:
+                labels, confidences = answer()
+                reading.labels[items], reading.confidences[items] = labels[kept], confidences[kept]
+            return reading
+
+        return labelled
 
     def _read_chunk(self, texts: Sequence[str], alternatives: int, pool: ThreadPoolExecutor | None) -> Reading:
         """Have all windows of some texts labelled."""

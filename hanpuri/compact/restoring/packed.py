@@ -28,12 +28,14 @@ def score_packed(network: RestorerNetwork, features: Tensor, lengths: Sequence[i
         features: (N, 6), of all windows.
         lengths: how many of the N items each window has.
     """
-    counts = torch.tensor(lengths)
+    num_items, device = len(features), features.device
+    counts = send(torch.tensor(lengths), device)
     ends = counts.cumsum(0)
-    places = (torch.arange(len(features)) - (ends - counts).repeat_interleave(counts)).to(features.device)
+    firsts = (ends - counts).repeat_interleave(counts, output_size=num_items)
+    places = torch.arange(num_items, device=device) - firsts
     hidden = network.embedding(features[None])[0]
     cosine, sine = (table[places, None].type_as(hidden) for table in (network.cosine, network.sine))
-    attend = (attend_in_one if features.is_cuda else attend_in_turn)(lengths, ends, features.device)
+    attend = attend_in_one(lengths, ends) if features.is_cuda else attend_in_turn(lengths)
     for block in network.blocks:
         assert isinstance(block, Block)
         parts = block.query_key_value(normalise(hidden)).view(len(hidden), 3, block.num_heads, HEAD_WIDTH)
@@ -45,11 +47,16 @@ def score_packed(network: RestorerNetwork, features: Tensor, lengths: Sequence[i
     return scores
 
 
-def attend_in_one(lengths: Sequence[int], ends: Tensor, device: torch.device) -> Attend:
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Put a tensor of the processor on a device; a GPU fetches it while the caller goes on."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def attend_in_one(lengths: Sequence[int], ends: Tensor) -> Attend:
     """All windows in one call of FlashAttention, which wants a GPU and 16 bits."""
     from torch.nn.attention.varlen import varlen_attn
 
-    bounds = F.pad(ends, (1, 0)).to(device, torch.int32)
+    bounds = F.pad(ends, (1, 0)).to(torch.int32)
     longest = max(lengths)
 
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -60,7 +67,7 @@ def attend_in_one(lengths: Sequence[int], ends: Tensor, device: torch.device) ->
     return attend
 
 
-def attend_in_turn(lengths: Sequence[int], ends: Tensor, device: torch.device) -> Attend:
+def attend_in_turn(lengths: Sequence[int]) -> Attend:
     """One window after the other, on any device."""
 
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ What restoring asks of a network, whichever library runs it: labels and probabil
 `onnx_predictor` answers with the shipped file on a CPU, `torch_predictor` with the network as it is trained.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +16,8 @@ from hanpuri.hangul import Indices
 Features = npt.NDArray[np.int32]
 Confidences = npt.NDArray[np.float32]
 Scored = tuple[Indices, Confidences, Confidences]
+Answer = Callable[[], tuple[Indices, Confidences]]
+"""Waits for labels and their probabilities, which a network was asked for and may still be at."""
 
 
 class Predictor(Protocol):
@@ -36,7 +38,7 @@ class Predictor(Protocol):
 
 @runtime_checkable
 class PackedPredictor(Predictor, Protocol):
-    """A network that also labels windows of any lengths at once, laid end to end."""
+    """A network that also labels windows of any lengths at once, laid end to end, while its caller does other work."""
 
-    def predict_packed(self, features: Features, lengths: Sequence[int]) -> tuple[Indices, Confidences]:
-        """(N, 6) features of windows of these lengths ─► labels (N,) and their probabilities (N,)."""
+    def begin_packed(self, features: Features, lengths: Sequence[int]) -> Answer:
+        """(N, 6) features of windows of these lengths ─► what waits for labels (N,) and their probabilities (N,)."""

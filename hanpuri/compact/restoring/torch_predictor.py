@@ -5,6 +5,7 @@ In:  features (B, T, 6).   Out: labels (B, T) and their probabilities. Needs tor
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -13,8 +14,8 @@ from torch import Tensor
 
 from hanpuri.compact.model_files import ModelFiles
 from hanpuri.compact.network import RestorerNetwork
-from hanpuri.compact.restoring.packed import score_packed
-from hanpuri.compact.restoring.predictor import Confidences, Features, Scored
+from hanpuri.compact.restoring.packed import score_packed, send
+from hanpuri.compact.restoring.predictor import Answer, Confidences, Features, Scored
 from hanpuri.compact.shipped_weights import load_shipped
 from hanpuri.compact.vocabulary import Vocabulary
 from hanpuri.errors import ModelError
@@ -57,16 +58,16 @@ class TorchPredictor:
 
     def predict(self, features: Features) -> tuple[Indices, Confidences]:
         """Take the most probable label of each item."""
-        return _most_probable(self._scores(features))
+        return _fetch(*_most_probable(self._scores(features)))
 
     def predict_scored(self, features: Features) -> Scored:
         """Take the most probable label of each item, and give the scores of all."""
         scores = self._scores(features)
-        return *_most_probable(scores), scores.cpu().numpy()
+        return *_fetch(*_most_probable(scores)), scores.cpu().numpy()
 
     @torch.inference_mode()
     def _scores(self, features: Features, lengths: Sequence[int] | None = None) -> Tensor:
-        given = torch.from_numpy(features).to(self.device)
+        given = send(torch.from_numpy(features), self.device)
         with torch.autocast(self.device.type, torch.bfloat16, self.on_gpu):
             scores: Tensor = self.network(given) if lengths is None else score_packed(self.network, given, lengths)
         return scores.float()
@@ -75,8 +76,22 @@ class TorchPredictor:
 class TorchPackedPredictor(TorchPredictor):
     """Labels windows of all lengths at once: what keeps a GPU busy."""
 
-    def predict_packed(self, features: Features, lengths: Sequence[int]) -> tuple[Indices, Confidences]:
-        """Take the most probable label of each item of windows that are laid end to end."""
+    def begin_packed(self, features: Features, lengths: Sequence[int]) -> Answer:
+        """Take the most probable label of each item of windows that are laid end to end, as soon as the device can."""
+        labels, confidences = (told.to("cpu", non_blocking=True) for told in self._labels(features, lengths))
+        if not self.on_gpu:
+            return partial(_fetch, labels, confidences)
+        done = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        done.record(torch.cuda.current_stream(self.device))
+
+        def answer() -> tuple[Indices, Confidences]:
+            done.synchronize()
+            return _fetch(labels, confidences)
+
+        return answer
+
+    @torch.inference_mode()
+    def _labels(self, features: Features, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
         return _most_probable(self._scores(features, lengths))
 
 
@@ -91,7 +106,10 @@ def choose_predictor(device: str) -> type[TorchPredictor]:
     return TorchPackedPredictor if packs else TorchPredictor
 
 
-def _most_probable(scores: Tensor) -> tuple[Indices, Confidences]:
+def _most_probable(scores: Tensor) -> tuple[Tensor, Tensor]:
     best, labels = scores.max(-1)
-    confidences = (best - scores.logsumexp(-1)).exp()
-    return labels.cpu().numpy().astype(np.int64), confidences.cpu().numpy()
+    return labels, (best - scores.logsumexp(-1)).exp()
+
+
+def _fetch(labels: Tensor, confidences: Tensor) -> tuple[Indices, Confidences]:
+    return labels.cpu().numpy().astype(np.int64, copy=False), confidences.cpu().numpy()

@@ -10,6 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import numpy as np
+
+from hanpuri.hangul import Indices
+
 # Items of a window, and how many at each inner edge are left to the neighbouring window, which sees both sides of them.
 # 48 restored long texts no better than 16, and took 8 % longer (LOG.md).
 WINDOW = 384
@@ -70,6 +74,18 @@ def pack_windows(windows: Iterable[Window], batch_items: int) -> Iterator[list[W
         num_items += length
     if batch:
         yield batch
+
+
+def ranges(starts: Indices, ends: Indices) -> Indices:
+    """
+    Lay ranges end to end.
+
+    >>> ranges(np.array([0, 7]), np.array([3, 9])).tolist()
+    [0, 1, 2, 7, 8]
+    """
+    lengths = ends - starts
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(starts - before, lengths) + np.arange(lengths.sum())
 
 
 def take_chunks(texts: Iterable[str], most: int = CHUNK_CHARACTERS) -> Iterator[list[str]]:

@@ -21,7 +21,7 @@ def test_windows_of_any_lengths_get_together_what_each_gets_alone(packed, pairs)
     stream = packed.vocabulary.encode("\n".join(noisy for noisy, _ in pairs)).features
     lengths = [2, 33, 1, 120, 7]
     ends = np.cumsum(lengths)
-    labels, confidences = packed.predict_packed(stream[: ends[-1]], lengths)
+    labels, confidences = packed.begin_packed(stream[: ends[-1]], lengths)()
     for length, end in zip(lengths, ends, strict=True):
         alone, sure = packed.predict(stream[None, end - length : end])
         assert alone[0].tolist() == labels[end - length : end].tolist()
