@@ -19,8 +19,8 @@ from benchmarks.llm_experiments.pretraining import (
     sets_of,
 )
 from benchmarks.llm_experiments.rates import matrices, operations, speed
-from benchmarks.llm_experiments.restoring import SETS, filled, read_rows, train_command, write_row
-from benchmarks.llm_experiments.ways import AGAIN, BASE, WAYS
+from benchmarks.llm_experiments.restoring import SETS, filled, make, read_rows, train_command, write_row
+from benchmarks.llm_experiments.ways import AGAIN, BASE, WAYS, find_way
 from hanpuri.recipe import read_recipe
 from hanpuri.rounds.recipe import RoundsRecipe
 from hanpuri.training.recipe import KINDS, PretrainRecipe
@@ -61,6 +61,18 @@ def test_what_a_way_makes_is_made_by_commands_without_open_marks():
         for command in way.make:
             told = [filled(part, {"{run}": "r", "{made}": "m", "{runs}": "x", "{first}": "f"}) for part in command]
             assert not [part for part in told if "{r" in part or "{m" in part or "{f" in part]
+
+
+def test_mistakes_that_are_there_are_not_looked_for_again(tmp_path, monkeypatch):
+    ran: list[list[str]] = []
+    monkeypatch.setattr("benchmarks.llm_experiments.restoring.run_hanpuri", ran.append)
+    options = Namespace(runs=tmp_path, model=None, tiny=False, batch_size=4)
+    way = find_way("rewarded")
+    make(way, options)
+    assert [command[0] for command in ran] == ["prefer", "train", "sample"]
+    (tmp_path / "made-reward.jsonl").write_text("", encoding="utf-8")
+    make(way, options)
+    assert [command[0] for command in ran[3:]] == ["train", "sample"]
 
 
 @pytest.mark.parametrize(("size", "steps"), LAW)

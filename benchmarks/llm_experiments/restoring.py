@@ -125,6 +125,8 @@ def make(way: Way, options: argparse.Namespace) -> str:
     }
     for command in way.make:
         told = [filled(part, places) for part in command]
+        if command[0] == "prefer" and Path(told[told.index("--out") + 1]).is_file():
+            continue
         if command[0] == "train":
             told += [part for one in TINY if options.tiny for part in ("--set", one)]
         else:

@@ -9,8 +9,8 @@ Each engine's library is imported here and not before: who restores with the com
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hanpuri.engines.base import Engine
-from hanpuri.engines.pieces import PiecewiseEngine
+from hanpuri.engines.base import Engine, StreamingEngine
+from hanpuri.engines.pieces import PiecewiseEngine, StreamingPiecewiseEngine
 from hanpuri.engines.settings import EngineSettings
 
 
@@ -31,7 +31,8 @@ def open_engine(settings: EngineSettings) -> Iterator[Engine]:
     """
     engine = _load(settings)
     if settings.pieces is not None:
-        engine = PiecewiseEngine(engine, settings.pieces)
+        kind = StreamingPiecewiseEngine if isinstance(engine, StreamingEngine) else PiecewiseEngine
+        engine = kind(engine, settings.pieces)
     try:
         yield engine
     finally:

@@ -11,12 +11,12 @@ lines and sentences, else between words, so that each piece can be read by itsel
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 from hanpuri.data.templates import Fields
-from hanpuri.engines.base import GREEDY, Answer, Decoding, Engine, LateEngine, PromptedEngine
+from hanpuri.engines.base import GREEDY, Answer, Decoding, Engine, LateEngine, PromptedEngine, StreamingEngine
 from hanpuri.training.prompting import Prompting
 
 CUTS = (re.compile(r"\n\s*"), re.compile(r"(?<=[.!?…。！？~])\s+"), re.compile(r"(?<=[,;:·])\s+"), re.compile(r"\s+"))
@@ -148,11 +148,13 @@ class PiecewiseEngine:
         return [{**row, "noisy": piece.text} for piece in pieces] if len(pieces) > 1 else [row]
 
     def _joined(self, row: Fields, answers: Sequence[Answer]) -> Answer:
-        if len(answers) == 1:
+        """Put together what came of a row's pieces, or of the first of them."""
+        pieces = self._pieces(row)
+        if len(pieces) <= 1:
             return answers[0]
         if lost := next((one for one in answers if one.failure), None):
             return Answer.failed(lost.failure, max(one.num_tries for one in answers), cause=lost.cause)
-        before = [piece.before for piece in self._pieces(row)]
+        before = [piece.before for piece in pieces[: len(answers)]]
         prompts = [one.num_prompt_tokens for one in answers]
         confidence: tuple[float, ...] = ()
         if all(len(one.confidence) == len(one.text) for one in answers):
@@ -167,3 +169,39 @@ class PiecewiseEngine:
             num_tries=max(one.num_tries for one in answers),
             confidence=confidence,
         )
+
+
+class StreamingPiecewiseEngine(PiecewiseEngine):
+    """The same of an engine that hands on answers while they grow."""
+
+    def stream(
+        self,
+        row: Fields,
+        on_text: Callable[[str], None],
+        decoding: Decoding = GREEDY,
+        *,
+        name: str = "row 1",
+        stopped: Callable[[], bool] | None = None,
+    ) -> Answer:
+        """
+        Answer one row piece by piece, each while it grows; see `StreamingEngine.stream`.
+
+        What comes behind a piece that was lost, or at which it was stopped, is not asked.
+
+        Raises:
+            DataError: as `generate`.
+            EngineError: as `generate`.
+        """
+        engine = cast(StreamingEngine, self._engine)
+        pieces, rows = self._pieces(row), self._rows(row)
+        if len(rows) == 1:
+            return engine.stream(row, on_text, decoding, name=name, stopped=stopped)
+        answers: list[Answer] = []
+        for piece, part in zip(pieces, rows, strict=True):
+            if piece.before:
+                on_text(piece.before)
+            answers.append(engine.stream(part, on_text, decoding, name=name, stopped=stopped))
+            if answers[-1].failure or (stopped and stopped()):
+                break
+        whole = self._joined(row, answers)
+        return replace(whole, finished=whole.finished and len(answers) == len(rows))

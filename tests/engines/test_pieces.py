@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hanpuri.engines.base import GREEDY, Answer, Engine, LateEngine, PromptedEngine, ScoringEngine
+from hanpuri.engines.base import GREEDY, Answer, Engine, LateEngine, PromptedEngine, ScoringEngine, StreamingEngine
 from hanpuri.engines.cache import AnswerCache, key_of
 from hanpuri.engines.opening import open_engine
-from hanpuri.engines.pieces import PiecewiseEngine, cut
+from hanpuri.engines.pieces import PiecewiseEngine, StreamingPiecewiseEngine, cut
 from hanpuri.engines.restoring import restore
 from hanpuri.engines.settings import parse_engine
 from hanpuri.errors import RecipeError
@@ -73,6 +73,29 @@ def test_a_model_restores_two_texts_in_one_that_it_has_learnt_one_by_one(taught)
     assert answers[0].num_prompt_tokens == sum(one.num_prompt_tokens or 0 for one in alone[1:])
 
 
+@pytest.mark.parametrize("aligned", ["off", "airbnb"])
+def test_pieces_are_handed_on_one_after_the_other_as_they_grow(taught, aligned):
+    told = f"transformers:{taught('restoration')},pieces=15,aligned={aligned}"
+    for text in (f"  {FIRST}\n{SECOND}", f" {FIRST}"):
+        heard: list[str] = []
+        with open_engine(parse_engine(told)) as engine:
+            assert isinstance(engine, StreamingEngine)
+            whole = engine.stream({"noisy": text}, heard.append)
+            assert whole == engine.generate([{"noisy": text}])[0]
+        assert "".join(heard) == whole.text
+        assert len(heard) > 2
+
+
+def test_who_stops_between_two_pieces_gets_the_first(taught):
+    heard: list[str] = []
+    with open_engine(parse_engine(f"transformers:{taught('restoration')},pieces=15")) as engine:
+        assert isinstance(engine, StreamingEngine)
+        row = {"noisy": f" {FIRST}\n{SECOND}"}
+        cut_off = engine.stream(row, heard.append, stopped=lambda: NOISY[FIRST] in "".join(heard))
+    assert (cut_off.text, cut_off.finished) == (f" {NOISY[FIRST]}", False)
+    assert "".join(heard) == cut_off.text
+
+
 def test_aligned_pieces_keep_the_length_of_the_whole(taught, tiny_model):
     with open_engine(
         parse_engine(f"transformers:{tiny_model('llama')},aligned=airbnb,pieces=10,template=plain")
@@ -112,7 +135,7 @@ def test_texts_that_differ_in_the_white_space_at_a_cut_alone_have_answers_of_the
 
 
 class Losing:
-    """An engine that loses what has a word in it, and is sure of the rest."""
+    """An engine that loses what has a word in it, and is sure of the rest; to one that listens it says at once."""
 
     name = identity = "losing"
 
@@ -123,6 +146,22 @@ class Losing:
         sure = [Answer(str(row["noisy"]), 1, finished=True, confidence=(0.5,) * len(row["noisy"])) for row in rows]
         lost = Answer.failed("the server is down", 3, cause="down")
         return [lost if "셋" in one.text else replace(one, num_tries=2) for one in sure]
+
+    def stream(self, row, on_text, decoding=GREEDY, *, name="row 1", stopped=None):
+        (answer,) = self.generate([row])
+        on_text(answer.text)
+        return answer
+
+
+def test_behind_a_piece_that_was_lost_nothing_is_asked():
+    heard: list[str] = []
+    engine: Engine = Losing()
+    lost = StreamingPiecewiseEngine(engine, 10).stream(
+        {"noisy": "하나 둘 네 다섯 셋 여섯 일곱 여덟 아홉"}, heard.append
+    )
+    assert (lost.failure, lost.text) == ("the server is down", "")
+    assert "아홉" not in "".join(heard)
+    assert "하나" in "".join(heard)
 
 
 def test_a_row_of_which_a_piece_was_lost_is_lost_and_the_others_have_their_confidence():
