@@ -6,6 +6,7 @@ In: runs/korean-llama, the prepared pairs, the sets of eval/ (scored only). Out:
     python -m benchmarks.llm_experiments.restoring --runs runs                     all ways that are not there yet
     python -m benchmarks.llm_experiments.restoring --runs runs --only base lora    these
     python -m benchmarks.llm_experiments.restoring --table                         prints what is there
+    python -m benchmarks.llm_experiments.restoring --table --over epochs-7         what each gains over that one
     hanpuri runs compare restoring-base restoring-lora                             the same beside each other, by run
 
 Several of these may go on at the same time, each with `--only` of its own: a way is a process's own. Trainings are
@@ -20,10 +21,12 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from benchmarks.llm_experiments.ways import WAYS, Way, find_way
 from hanpuri.errors import HanpuriError
@@ -48,8 +51,7 @@ def main() -> None:
     """Do the ways that are asked for."""
     options = read_options()
     if options.table:
-        for row in read_rows(options.results).values():
-            print(line_of(row))
+        print_table(read_rows(options.results), options.over)
         return
     for name in options.only:
         way = find_way(name)
@@ -75,6 +77,7 @@ def read_options(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--no-train", dest="train", action="store_false", help="ask runs that came from elsewhere")
     parser.add_argument("--again", action="store_true", help="do also what is there already")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--over", choices=[way.name for way in WAYS], help="with --table: gains over this way")
     parser.add_argument("--tiny", action="store_true")
     return parser.parse_args(given)
 
@@ -249,6 +252,24 @@ def read_row(name: str, results: Path) -> dict[str, Any]:
     """Read what is known of a way; nothing if it was not begun, no "sets" if it was only trained."""
     path = results / f"{name}.json"
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+
+def print_table(rows: Mapping[str, dict[str, Any]], over: str | None) -> None:
+    """Print what is there, or what each way gains over one of them."""
+    if over and over not in rows:
+        sys.exit(f"{over} has no answers yet: name one of {', '.join(rows)}")
+    for name, row in rows.items():
+        gains = (f"{one} {gain_over(rows[over], row, one)}" for one in SETS) if over else ()
+        print(f"{name:<16}{'  '.join(gains)}" if over else line_of(row))
+
+
+def gain_over(first: Mapping[str, Any], second: Mapping[str, Any], name: str) -> str:
+    """Write what one way gains over another on the same rows of a set, with its bounds."""
+    from hanpuri.evaluation.significance import difference
+
+    gain = difference(*(np.array(way["sets"][name]["tally"], float) for way in (first, second)))
+    chance = "" if gain.p_value < 0.05 else ", may be chance"
+    return f"{gain.value:+.4f} ({gain.low:+.3f} to {gain.high:+.3f}{chance})"
 
 
 def line_of(row: dict[str, Any]) -> str:

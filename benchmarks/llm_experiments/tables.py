@@ -14,10 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.llm_experiments.pretraining import LAW, RECIPE, name_of
-from benchmarks.llm_experiments.restoring import MEASURE, SETS
+from benchmarks.llm_experiments.restoring import MEASURE, SETS, gain_over
 from benchmarks.llm_experiments.ways import BASE, WAYS, Way
 
 RESULTS = Path(__file__).with_name("results")
@@ -141,15 +139,6 @@ def _way_row(way: Way, row: Mapping[str, Any], base: Mapping[str, Any]) -> list[
     place = f", {row['engine']}" if row.get("engine", engine) != engine else ""
     place += ", processor" if row.get("asked_on") == "processor" else ""
     return [f"`{name}`", differs, *scores, gained, *counted, asked + place, *took]
-
-
-def gain_over(first: Mapping[str, Any], second: Mapping[str, Any], name: str) -> str:
-    """Write what one way gains over another on the same rows of a set, with its bounds."""
-    from hanpuri.evaluation.significance import difference
-
-    gain = difference(*(np.array(way["sets"][name]["tally"], float) for way in (first, second)))
-    chance = "" if gain.p_value < 0.05 else ", may be chance"
-    return f"{gain.value:+.4f} ({gain.low:+.3f} to {gain.high:+.3f}{chance})"
 
 
 def answering(results: Path = RESULTS) -> str:
