@@ -258,7 +258,7 @@ def test_a_fault_in_the_middle_loses_nothing(visited):
     expect(page.locator("#files-fault")).to_have_text("서비스에 문제가 생겼어요. 잠시 뒤에 다시 해 주세요.")
     page.locator("#files-resume").click()
     assert download(page)[1].decode() == "".join(f"{CLEAN} {number}\n" for number in range(450))
-    assert max(asked) == 200
+    assert max(asked) <= 200  # how many it is, goes by the machine's speed: see the next test
 
 
 def test_a_slow_model_gets_as_many_texts_as_it_restores_in_time(visited):
