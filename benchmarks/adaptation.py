@@ -3,7 +3,7 @@ What `hanpuri adapt` gains on the evaluation sets, and what it costs elsewhere.
 
 In:  a user's texts, here lodging reviews that nobody may ship.   Out: a row a share of the way, the base's own first.
 
-    python benchmarks/adaptation.py corpus/reviews/lodging.txt.xz [--base small] [--device cuda] [--passes 30]
+    python benchmarks/adaptation.py corpus/reviews/lodging.txt.xz [--base small] [--device cuda] [--passes 10]
         [--minutes 25] [--share 0.6 --share 1] [--rows 300] [--write]
 
 One training serves all shares: what was learnt is mixed with the old weights, quantised and measured anew. With --write

@@ -11,7 +11,7 @@ class AdaptSettings(Settings):
     """How long to learn, how hard, and how far to move away from the model that is begun with."""
 
     minutes: float | None = Field(default=None, gt=0, description="Time for all of it; 25 on a CPU, 5 on a GPU.")
-    passes: float = Field(default=30, gt=0, description="How often to go through the texts at most.")
+    passes: float = Field(default=10, gt=0, description="How often to go through the texts at most.")
     share: float = Field(default=0.8, gt=0, le=1, description="How far to go from the old weights to the learnt ones.")
     learning_rate: float = Field(default=3e-4, gt=0, description="Peak rate; it falls in a line to 1 % of that.")
     pull: float = Field(default=1.0, ge=0, description="Weight of answering random syllables as the old model does.")
