@@ -3,7 +3,7 @@ How many syllables a second the torch path restores, on a GPU or any other devic
 
 In:  eval/reviews_silver_dev.jsonl, many times over.   Out: three lines a model.
 
-    python benchmarks/gpu_speed.py [--device cuda] [--copies 50] [--models base small]
+    python benchmarks/gpu_speed.py [--device cuda] [--copies 50] [--models base small] [--parts network texts whole]
 
 "whole" is `Restorer(model, device=…).restore_stream`, from texts to restorations with their confidences; "network" is
 the features of one batch, put on the device, labelled and fetched back; "texts" is the whole with a network that
@@ -32,6 +32,7 @@ from hanpuri.hangul import syllable_mask
 
 REVIEWS = Path("eval/reviews_silver_dev.jsonl")
 WINDOW, TIMES = 128, 3
+PARTS = ("network", "texts", "whole")
 
 
 def main() -> None:
@@ -40,18 +41,27 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--copies", type=int, default=50)
     parser.add_argument("--models", nargs="*", default=["base", "small"])
+    parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=PARTS)
     options = parser.parse_args()
     texts = [json.loads(line)["noisy"] for line in REVIEWS.read_text(encoding="utf-8").splitlines()] * options.copies
     syllables = sum(map(count_syllables, texts[: len(texts) // options.copies])) * options.copies
     named = torch.cuda.get_device_name() if options.device.startswith("cuda") else platform.processor()
     print(f"{named}, torch {torch.__version__}; {len(texts):,} reviews, {syllables:,} syllables; median of {TIMES}")
     for model in options.models:
-        print(f"{model:<8} network {network_rate(model, options.device):>12,.0f} syllables/s", flush=True)
-        ready = Restoring(AtOnce.load(ModelFiles.find(model), "cpu"))
-        ready.predictor.batch_items = ITEMS_ON_GPU
-        for named, restoring in (("texts", ready), ("whole", Restorer(model, device=options.device).restoring)):
-            seconds = measure(partial(restore_all, restoring, texts))
-            print(f"{model:<8} {named:<7} {syllables / seconds:>12,.0f} syllables/s", flush=True)
+        for part in options.parts:
+            print(f"{model:<8} {part:<7} {rate_of(part, model, options.device, texts):>12,.0f} syllables/s", flush=True)
+
+
+def rate_of(part: str, model: str, device: str, texts: list[str]) -> float:
+    """Measure syllables a second of one part of the way, or of all of it."""
+    if part == "network":
+        return network_rate(model, device)
+    if part == "texts":
+        restoring = Restoring(AtOnce.load(ModelFiles.find(model), "cpu"))
+        restoring.predictor.batch_items = ITEMS_ON_GPU
+    else:
+        restoring = Restorer(model, device=device).restoring
+    return sum(map(count_syllables, texts)) / measure(partial(restore_all, restoring, texts))
 
 
 class AtOnce(TorchPackedPredictor):
