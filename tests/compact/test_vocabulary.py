@@ -151,10 +151,10 @@ def test_texts_that_are_read_together_are_read_as_each_alone(texts):
 def test_features_are_those_that_are_reckoned_letter_by_letter(text):
     encoded = VOCABULARY.encode(text)
     points = [10 if place < 0 else ord(text[place]) for place in encoded.positions.tolist()]
-    spaced = [place > 0 and text[place - 1] == " " for place in encoded.positions.tolist()[:-1]]
+    before = [text[max(place, 0) - 1 : max(place, 0)] for place in encoded.positions.tolist()[:-1]] + [text[-1:]]
+    spaced = np.array([one == " " for one in before], dtype=int)
     symbols = VOCABULARY.symbols(np.array(points))
-    last = np.array([*spaced, text.endswith(" ")], dtype=int)
-    reckoned = VOCABULARY.feature_numbers(*split_symbols(symbols, np), last, VOCABULARY.label_of_number)
+    reckoned = VOCABULARY.feature_numbers(*split_symbols(symbols, np), spaced, VOCABULARY.label_of_number)
     assert np.array_equal(encoded.features, np.stack(reckoned, -1))
 
 

@@ -9,8 +9,8 @@ from hanpuri.compact.restoring.labelling import rounded
 
 @given(st.lists(st.floats(0, 1, width=32)))
 def test_a_confidence_is_rounded_as_numpy_rounds_it(shares):
-    given_shares = np.array(shares, dtype=np.float64)
-    assert rounded(given_shares) == tuple(given_shares.round(4).tolist())
+    as_array = np.array(shares, dtype=np.float64)
+    assert rounded(as_array) == tuple(as_array.round(4).tolist())
 
 
 @given(st.floats(1, 1 + 1e-6))
